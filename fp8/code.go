@@ -13,7 +13,8 @@ const signMask = 0x80
 // sign returns the sign bit of x, for NaN too.
 func sign(x float32) uint8 { return uint8(math.Float32bits(x)>>24) & signMask }
 
-// values returns the value of each code of a type with the given grid.
+// values returns the value of each code of a type with the given grid. A NaN is quiet, with the code's sign and, if there are several
+// of a sign, its mantissa.
 func values[T interface {
 	~uint8
 	IsNaN() bool
@@ -21,17 +22,16 @@ func values[T interface {
 }](mantBits uint, minExp int) (v [256]float32) {
 	for i := range v {
 		c := T(i)
-		m := float64(minifloat.Value(uint32(c&^signMask), mantBits, minExp))
-		switch {
-		case c.IsNaN():
-			m = math.NaN()
+		bits := math.Float32bits(minifloat.Value(uint32(c&^signMask), mantBits, minExp))
+		switch first := c &^ signMask >> mantBits << mantBits; {
 		case c.IsInf(0):
-			m = math.Inf(1)
+			bits = 0x7F800000
+		case c.IsNaN() && first.IsInf(0):
+			bits = 0x7FC00000 | uint32(c-first)&^signMask<<(23-mantBits)
+		case c.IsNaN():
+			bits = 0x7FC00000
 		}
-		if c&signMask != 0 {
-			m = math.Copysign(m, -1)
-		}
-		v[i] = float32(m)
+		v[i] = math.Float32frombits(bits | uint32(c&signMask)<<24)
 	}
 	return v
 }

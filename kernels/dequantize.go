@@ -28,7 +28,7 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(dst) == 0:
+	case impl == generic || len(dst) == 0 || !p.finite(impl):
 		portableDequantizeInt(dst, src, g, p, f)
 	case g.inBytes(f.Bits()):
 		dequantizeIntAsm(impl, f.storage(), dst, unsafe.Pointer(&src[0]), g, p)
@@ -56,7 +56,7 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 
 func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
 	g = g.merged()
-	if impl == generic || len(dst) == 0 || !g.inBytes(p.Format.Bits()) {
+	if impl == generic || len(dst) == 0 || !g.inBytes(p.Format.Bits()) || !finite(impl, p.Scale) {
 		portableDequantizeFloat(dst, src, g, p)
 	} else {
 		dequantizeFloatAsm(impl, dst, src, g, p)

@@ -217,14 +217,13 @@ func protect(f func()) (err error) {
 	return nil
 }
 
-// differ returns the index of the first element that is not equal, or -1.
+// differ returns the index of the first element whose bits are not the same, or -1.
 func differ(e elem, got, want []byte) int {
 	if bytes.Equal(got, want) {
 		return -1
 	}
 	for i := range len(want) / e.size {
-		a, b := word(got, e.size, i), word(want, e.size, i)
-		if a != b && !(e.isNaN != nil && e.isNaN(a) && e.isNaN(b)) {
+		if word(got, e.size, i) != word(want, e.size, i) {
 			return i
 		}
 	}

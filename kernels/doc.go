@@ -27,9 +27,14 @@
 // NaN: y is NaN, the mask 0, an integer code 0, the code of a float format NaN;
 // E2M1Packed has no NaN and has the nibble 0. Infinity is clamped, its mask is
 // 0. An integer format gives -0 only by rounding to a two-byte type or from a
-// minval of -0, a float format keeps the sign of zero. The sign and the payload
-// of a NaN are not specified. A scale that is zero, negative, infinite or NaN is no error:
+// minval of -0, a float format keeps the sign of zero. A scale that is zero, negative, infinite or NaN is no error:
 // the result is what IEEE arithmetic makes of it.
+//
+// Machines differ in the NaNs of their arithmetic; the implementations do not. A
+// conversion (Encode, Decode) keeps a NaN's sign and what there is room for of its
+// payload, and makes it quiet; a bfloat16 becomes the upper half of a float32,
+// whatever it is. All that is computed has the one NaN without sign and payload:
+// 0x7FC00000 in float32, 0x7E00 in float16, 0x7FC0 in bfloat16, the code 0x7F.
 //
 // # Groups
 //

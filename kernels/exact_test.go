@@ -97,12 +97,15 @@ func (g grid) nearest(x float64) int {
 	return i
 }
 
-// exactRounded rounds to an element's type.
+// exactRounded rounds to an element's type; a NaN is the one of arithmetic.
 func exactRounded[T Float](x float32) T {
 	g, nan := gridF16, uint32(0x7e00)
 	switch any(*new(T)).(type) {
 	case float32:
-		return rounded[T](x)
+		if x != x {
+			x = math.Float32frombits(0x7fc00000)
+		}
+		return any(x).(T)
 	case bf16.BFloat16:
 		g, nan = gridBF16, 0x7fc0
 	}

@@ -115,10 +115,10 @@ func learn[T Float](dscale, dzero []float32, dy, x []T, g Grid, f fakeQuantizer,
 				zero.add(zeros[:n])
 			}
 		}
-		dscale[group] = float32(scale.sum()) * factor
+		dscale[group] = oneNaN(float32(scale.sum()) * factor)
 		if dzero != nil {
 			s, _, _ := f.ints.group(group)
-			dzero[group] = float32(float32(zero.sum())*-s) * factor
+			dzero[group] = oneNaN(float32(float32(zero.sum())*-s) * factor)
 		}
 	}
 }

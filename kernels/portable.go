@@ -51,16 +51,22 @@ func room[T Float](buf *[pieceLen]float32, y []T) []float32 {
 
 // round rounds results to y's type; room made those of a float32 y in place.
 func round[T Float](y []T, results []float32) {
-	switch y := any(y).(type) {
-	case []float16.Float16:
-		for i, v := range results {
-			y[i] = float16.Fromfloat32(v)
-		}
-	case []bf16.BFloat16:
-		for i, v := range results {
-			y[i] = bf16.FromFloat32(v)
-		}
+	for i, v := range results {
+		y[i] = rounded[T](v)
 	}
+}
+
+// The NaNs that arithmetic gives; machines differ in theirs.
+var nan32 = math.Float32frombits(0x7FC00000)
+
+const nan16 float16.Float16 = 0x7E00
+
+// oneNaN is x, or the NaN that arithmetic gives.
+func oneNaN(x float32) float32 {
+	if x != x {
+		return nan32
+	}
+	return x
 }
 
 // value returns an element's value.
@@ -78,11 +84,14 @@ func value[T Float](x T) float32 {
 func rounded[T Float](result float32) (y T) {
 	switch y := any(&y).(type) {
 	case *float32:
-		*y = result
+		*y = oneNaN(result)
 	case *float16.Float16:
 		*y = float16.Fromfloat32(result)
+		if result != result {
+			*y = nan16
+		}
 	case *bf16.BFloat16:
-		*y = bf16.FromFloat32(result)
+		*y = bf16.FromFloat32(oneNaN(result))
 	}
 	return y
 }

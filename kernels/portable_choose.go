@@ -24,12 +24,12 @@ func portableChooseInt[T Float](r *IntRule, low, high []float32) {
 			most := max(-lo, hi)
 			s, minval = max(to[T](most/(n/2)), leastScale), 0-most
 		}
-		r.Scale[i] = s
+		r.Scale[i] = oneNaN(s)
 		if r.ZeroPoint != nil {
 			r.ZeroPoint[i] = zeroPoint
 		}
 		if r.Minval != nil {
-			r.Minval[i] = minval
+			r.Minval[i] = oneNaN(minval)
 		}
 	}
 }
@@ -40,7 +40,7 @@ func portableChooseFloat[T Float](r *FloatRule, low, high []float32) {
 		if r.PowerOfTwo {
 			r.Scale[i] = fp8.E8M0Scale(most, formats[r.Format].maxExp).Float32()
 		} else {
-			r.Scale[i] = max(to[T](most/r.Format.Max()), leastScale)
+			r.Scale[i] = oneNaN(max(to[T](most/r.Format.Max()), leastScale))
 		}
 	}
 }

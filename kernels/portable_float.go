@@ -17,7 +17,7 @@ func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *
 			for stop := min(next-at, len(x)); i < stop; i++ {
 				r := x[i] / s
 				inside[i] = bit(-hi <= r && r <= hi)
-				y[i] = d.value(d.cast(clamp(r, -hi, hi))) * s
+				y[i] = d.value(d.cast(oneNaN(clamp(r, -hi, hi)))) * s
 			}
 		}
 		round(dst[at:end], y)
@@ -36,7 +36,7 @@ func portableQuantizeFloat[T Float](dst []byte, src []T, g Grid, p *FloatParams)
 			group, next := g.group(at + i)
 			s := p.Scale[group]
 			for stop := min(next-at, len(x)); i < stop; i++ {
-				q[i] = d.cast(clamp(x[i]/s, -hi, hi))
+				q[i] = d.cast(oneNaN(clamp(x[i]/s, -hi, hi)))
 			}
 		}
 		if p.Format.isPacked() {

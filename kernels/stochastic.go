@@ -64,7 +64,7 @@ func stochasticInts(y, v []float32, words []uint32, lo, hi float32) {
 	for i, v := range v {
 		c := clamp(v, lo, hi)
 		if c != c {
-			y[i] = c
+			y[i] = nan32
 			continue
 		}
 		m := math.Float32frombits(math.Float32bits(c) &^ (1 << 31))
@@ -92,7 +92,7 @@ func stochasticFloats(y, v []float32, words []uint32, f Format) {
 	for i, v := range v {
 		c := clamp(v, -largest, largest)
 		if c != c {
-			y[i] = c
+			y[i] = nan32
 			continue
 		}
 		m := math.Float32bits(c) &^ (1 << 31)

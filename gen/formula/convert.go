@@ -2,16 +2,20 @@ package formula
 
 import "github.com/lowbit-go/lowbit/gen/ir"
 
-// convert is one element type to another, rounded once, half to even.
+// convert is one element type to another, rounded once, half to even. A NaN
+// keeps its sign and what there is room for of its payload, and becomes quiet.
 func convert() []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, t := range tensors[1:] {
 		k := ir.New("convert", "Encode", `sets y to x rounded to the 16-bit type.`, Elems.Of(t.name))
 		x := k.Load("x", ir.MemF32)
-		k.Store("y", t.out, x)
-		if t.out != t.mem {
+		k.Store("y", t.mem, x)
+		if t.mem == ir.MemBF16 { // a NaN's lower bits might carry into it
 			x.OrAlarm()
-			k.Rarely(func() { k.Store("y", t.mem, x) })
+			k.Rarely(func() {
+				quiet := x.As(ir.I32).And(k.Int(-0x10000)).Or(k.Int(0x400000)).As(ir.F32)
+				k.Store("y", t.mem, x.Ordered().Select(x, quiet))
+			})
 		}
 		ks = append(ks, k)
 		k = ir.New("convert", "Decode", `sets y to the values of x.`, Elems.Of(t.name))
@@ -35,7 +39,7 @@ largest value for most the conversion saturates, with the step behind it, E8M0's
 		{"E2M1Packed", ir.MemE2M1, e2m1, 0, nil},
 	} {
 		encode(q.name, func(k *ir.Kernel, most, x *ir.Node) {
-			q.store(k, "y", most, x, func() *ir.Node { return x })
+			q.store(k, "y", most, x, func() *ir.Node { return x }, true)
 		})
 	}
 	encode("E8M0", func(k *ir.Kernel, most, x *ir.Node) {
@@ -58,10 +62,10 @@ func decodeFp(listed bool) []*ir.Kernel {
 			name   string
 			values *[256]float32
 		}{
-			{"E4M3", e4m3.values(7)},
-			{"E4M3FNUZ", e4m3fnuz.values(7)},
-			{"E5M2FNUZ", e5m2fnuz.values(7)},
-			{"E2M1", e2m1.values(3)},
+			{"E4M3", e4m3.values(7, true)},
+			{"E4M3FNUZ", e4m3fnuz.values(7, true)},
+			{"E5M2FNUZ", e5m2fnuz.values(7, true)},
+			{"E2M1", e2m1.values(3, true)},
 		} {
 			decode(c.name, func(k *ir.Kernel) { k.Store("y", ir.MemF32, k.LoadListed("x", c.values)) })
 		}
@@ -91,7 +95,10 @@ func decodeFp(listed bool) []*ir.Kernel {
 	decode("E4M3", func(k *ir.Kernel) {
 		k.AlarmCode("x", ir.MemE4M3, k.Int(signs))
 		k.Store("y", ir.MemF32, k.Load("x", ir.MemE4M3).Mul(k.Const(256)))
-		k.Rarely(func() { k.Store("y", ir.MemF32, withNaN(k, "x")) })
+		k.Rarely(func() {
+			v, signed := withNaN(k, "x")
+			k.Store("y", ir.MemF32, withSign(k, v, signed))
+		})
 	})
 	return ks
 }
@@ -114,5 +121,5 @@ func exponentOf(k *ir.Kernel, v *ir.Node) *ir.Node {
 // and for the least one a subnormal.
 func powerOfTwo(k *ir.Kernel, x *ir.Node) *ir.Node {
 	v := x.Shl(23).As(ir.F32)
-	return v.MulAdd(k.Const(0), v).As(ir.I32).UMax(k.Int(1 << 22)).As(ir.F32)
+	return v.MulAdd(k.Const(0), v).Magnitude().As(ir.I32).UMax(k.Int(1 << 22)).As(ir.F32)
 }

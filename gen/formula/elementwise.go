@@ -1,17 +1,28 @@
 package formula
 
-import "github.com/lowbit-go/lowbit/gen/ir"
+import (
+	"math"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
 
 // backward is the straight-through gradient: a product, so that NaN and the
 // sign of zero come out as IEEE has them.
 func backward(t tensor) []*ir.Kernel {
 	bytes := ir.New("backward", "Backward", `sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.`, Masks.Of("Bytes"), Elems.Of(t.name))
-	bytes.Store("dx", t.out, bytes.Load("dy", t.mem).Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
+	dy := bytes.Load("dy", t.mem)
+	storeProduct(bytes, t.mem, dy.Mul(bytes.Load("mask", ir.MemU8).ToFloat()))
 
 	bits := ir.New("backward", "Backward", `sets dx = dy*mask, mask a bit per element, first element lowest. In place (dx == dy) is allowed.`, Masks.Of("Bits"), Elems.Of(t.name))
-	m := bits.Load("mask", ir.MemBits)
-	bits.Store("dx", t.out, bits.Load("dy", t.mem).Mul(m.Keep(bits.Const(1))))
+	dy = bits.Load("dy", t.mem)
+	storeProduct(bits, t.mem, dy.Mul(bits.Load("mask", ir.MemBits).Keep(bits.Const(1))))
 	return []*ir.Kernel{bytes, bits}
+}
+
+// storeProduct stores a gradient.
+func storeProduct(k *ir.Kernel, m ir.Mem, dx *ir.Node) {
+	k.Store("dx", m, dx.OrAlarm())
+	k.Rarely(func() { k.Store("dx", m, oneNaN(k, dx)) })
 }
 
 // minmax reduces groups. As integers, elements are in the order of their
@@ -42,8 +53,8 @@ low is NaN if one is among it, high may be.`, Elems.Of(t.name))
 zeros are +0.`, Elems.Of(t.name))
 	lo, hi = merge.Load("min", t.mem), merge.Load("max", t.mem)
 	least, greatest := lo.Minimum(hi).Minimum(merge.Load("x", t.mem)), hi.Maximum(lo).Maximum(merge.Load("y", t.mem))
-	merge.Store("min", t.out, least.Add(merge.Const(0)))
-	merge.Store("max", t.out, greatest.Add(merge.Const(0)))
+	merge.Store("min", t.mem, oneNaN(merge, least.Add(merge.Const(0))))
+	merge.Store("max", t.mem, oneNaN(merge, greatest.Add(merge.Const(0))))
 	return []*ir.Kernel{t.ends(), most, reach, t.columns(), merge}
 }
 
@@ -70,9 +81,9 @@ min and max have the largest ones as signed integers and as unsigned, and least 
 		x := k.Load(row, t.mem)
 		lo, hi, widest = x.Min(lo), x.Max(hi), widest.IMax(x.Magnitude().As(ir.I32))
 	}
-	ordered := widest.As(ir.F32).Ordered()
-	k.Store("min", t.mem, ordered.Select(lo, widest.As(ir.F32)).Add(k.Const(0)))
-	k.Store("max", t.mem, ordered.Select(hi, widest.As(ir.F32)).Add(k.Const(0)))
+	ordered, nan := widest.As(ir.F32).Ordered(), k.Const(float32(math.NaN()))
+	k.Store("min", t.mem, ordered.Select(lo, nan).Add(k.Const(0)))
+	k.Store("max", t.mem, ordered.Select(hi, nan).Add(k.Const(0)))
 	return k
 }
 
@@ -81,21 +92,23 @@ func (t tensor) ends() *ir.Kernel {
 	k := ir.New("minmax", "MinMax", `sets min and max of each group of x, NaN if one is among it; zeros are +0.`, Elems.Of(t.name))
 	if t.bits != ir.MemI16 { // two folds and a search for NaN are less than three folds
 		x := k.Load("x", t.mem)
-		k.Result("min", t.mem, x.FoldMin().Add(x.FoldNaN()))
-		k.Result("max", t.mem, x.FoldMax().Add(x.FoldNaN()))
+		least, greatest := x.FoldMin().Add(x.FoldNaN()), x.FoldMax().Add(x.FoldNaN())
+		ordered, nan := least.Ordered(), k.Const(float32(math.NaN()))
+		k.Result("min", t.mem, ordered.Select(least, nan))
+		k.Result("max", t.mem, ordered.Select(greatest, nan))
 		return k
 	}
 	// in the upper half of 32 bits numbers of 16 are float32s in the same order
 	x := k.Load("x", t.bits)
 	signed, largest, smallest := x.FoldIMax().As(ir.F32), x.FoldUMax().As(ir.F32), x.FoldUMin().As(ir.F32)
 	widest := signed.Magnitude().As(ir.I32).UMax(largest.Magnitude().As(ir.I32))
-	infinity := k.Int(0x7f800000)
+	infinity, nan := k.Int(0x7f800000), k.Int(0x7fc00000)
 	if t.mem == ir.MemF16 {
-		infinity = k.Int(0x7c000000)
+		infinity, nan = k.Int(0x7c000000), k.Int(0x7e000000)
 	}
 	ordered := widest.UMin(infinity).IEq(widest)
 	result := func(v *ir.Node) *ir.Node {
-		return ordered.Select(v.Add(k.Const(0)), widest.As(ir.F32)).As(ir.I32)
+		return ordered.Select(v.Add(k.Const(0)), nan.As(ir.F32)).As(ir.I32)
 	}
 	k.Result("min", t.bits, result(largest.Min(smallest)))
 	k.Result("max", t.bits, result(signed.Max(smallest)))

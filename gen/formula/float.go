@@ -79,7 +79,7 @@ number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y =
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
 		v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
 		c := v.Clip(most)
-		k.Store("y", t.out, withSign(k, onGrid(k, c, least, step), v).Mul(s))
+		k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s))
 		m.store(k, c.Inside(v))
 		k.Rarely(func() { t.rarelyFakeQuantizeFp(k, m, x, s, least, step, most) })
 		ks = append(ks, k)
@@ -92,7 +92,7 @@ func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, m maskKind, x, s, least, step
 	v := x.Div(s)
 	p := v.Magnitude()
 	c := p.Min(most)
-	k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s))
+	k.Store("y", t.mem, oneNaN(k, withSign(k, onGrid(k, c, least, step), v).Mul(s)))
 	m.store(k, c.Eq(p))
 }
 
@@ -115,7 +115,7 @@ var fpCodes = []fpCode{
 // codes lists f's codes of the values of another format, of four bits.
 func (f format) codes(other format) *[16]byte {
 	var codes [16]byte
-	mine, values := f.values(7), other.values(3)
+	mine, values := f.values(7, true), other.values(3, true)
 	for i := range codes {
 		codes[i] = byte(slices.IndexFunc(mine[:], func(v float32) bool { return math.Float32bits(v) == math.Float32bits(values[i]) }))
 	}
@@ -147,20 +147,28 @@ func (q fpCode) encode(k *ir.Kernel, steps, most, x *ir.Node) *ir.Node {
 	return c.OrAnd(sign, k.Byte(0x80))
 }
 
+// quantize writes the codes of quotients v, and rarely those of what is instead of
+// v where it has a NaN: that of arithmetic, which has no sign.
+func (q fpCode) quantize(k *ir.Kernel, most, v *ir.Node, rare func() *ir.Node) {
+	q.store(k, "q", most, v, rare, false)
+}
+
 // store writes the codes of v, and rarely those of what is instead of v where
-// it has a NaN.
-func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *ir.Node) {
+// it has a NaN, whose sign may be kept.
+func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *ir.Node, signed bool) {
 	k.Store(name, q.mem, q.encode(k, q.f.steps(k, v.OrAlarm()), most, v).InOrder())
 	k.Rarely(func() {
 		v := rare()
 		is := v.Ordered()
 		steps := is.Keep(q.f.steps(k, v))
-		if q.nan == 0 { // no sign either
-			k.Store(name, q.mem, q.encode(k, steps, most, is.Keep(v)).InOrder())
-		} else {
-			isNaN := is.Bytes().Sub8(k.Byte(1))
-			k.Store(name, q.mem, q.encode(k, steps, most, v).InOrder().OrAnd(isNaN, k.Byte(q.nan)))
+		if !signed || q.nan == 0 {
+			v = is.Keep(v)
 		}
+		code := q.encode(k, steps, most, v).InOrder()
+		if q.nan != 0 {
+			code = code.OrAnd(is.Bytes().Sub8(k.Byte(1)), k.Byte(q.nan))
+		}
+		k.Store(name, q.mem, code)
 	})
 }
 
@@ -171,44 +179,55 @@ func quantizeFp(t tensor) []*ir.Kernel {
 recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
 		most := k.Word("most", ir.MemF32)
 		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		q.store(k, "q", most, t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
+		q.quantize(k, most, t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 
 		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
 			Codes.Of(q.name), Elems.Of(t.name))
 		most = k.Word("most", ir.MemF32)
 		v := k.Load("x", t.mem).Mul(k.Param("recip", ir.MemF32))
-		q.store(k, "q", most, v, func() *ir.Node { return v })
+		q.quantize(k, most, v, func() *ir.Node { return v })
 		ks = append(ks, k)
 	}
 	return ks
 }
 
-// scaled stores the values of codes times s to y. E4M3 is read as 1/256 of what
-// it is, so that s is multiplied by 256, which is exact, and not each value; but
-// where 256*s is infinite or NaN, and for NaN, the rare way is taken. Values that
-// are listed need none of this.
+// scaled stores the values of codes times s, which is finite, to y. E4M3 is read as
+// 1/256 of what it is, so that s is multiplied by 256, which is exact, and not each
+// value; but where 256*s is infinite, and for NaN, the rare way is taken. Values
+// that are listed need none of this. E5M2 has NaNs, and infinities that 0 makes
+// such.
 func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed bool) {
 	x := f.load(k, codes, listed)
 	if listed || f.code != ir.MemE4M3 {
-		k.Store("y", t.out, x.Mul(t.quiet(k, s)))
+		y := x.Mul(s)
+		k.Store("y", t.mem, y)
+		if f.code == ir.MemE5M2 {
+			y.OrAlarm()
+			k.Rarely(func() { k.Store("y", t.mem, oneNaN(k, y)) })
+		}
 		return
 	}
 	s256 := s.Mul(k.Const(256))
 	finite := s256.Sub(s256).Ordered()
 	k.AlarmCode(codes, f.code, finite.Select(k.Int(signs), k.Int(-1)))
-	k.Store("y", t.out, x.Mul(s256))
-	k.Rarely(func() { k.Store("y", t.mem, withNaN(k, codes).Mul(s)) })
+	k.Store("y", t.mem, x.Mul(s256))
+	k.Rarely(func() {
+		v, _ := withNaN(k, codes)
+		k.Store("y", t.mem, v.Mul(s))
+	})
 }
 
 // signs in four codes leave 0xff of a NaN.
 const signs = -0x7f7f7f80
 
-// withNaN is the values of E4M3 codes, NaN too.
-func withNaN(k *ir.Kernel, codes string) *ir.Node {
+// withNaN is the values of E4M3 codes, NaN too, that without a sign, and what has
+// the codes' signs.
+func withNaN(k *ir.Kernel, codes string) (v, signed *ir.Node) {
 	c := k.Load(codes, ir.MemU8)
 	isNaN := c.And(k.Int(0x7f)).IEq(k.Int(0x7f))
-	return isNaN.Select(k.Const(float32(math.NaN())), e4m3.value(k, c, c.Shl(24), 7))
+	signed = c.Shl(24)
+	return isNaN.Select(k.Const(float32(math.NaN())), e4m3.value(k, c, signed, 7)), signed.As(ir.F32)
 }
 
 func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {
@@ -224,14 +243,15 @@ func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {
 // load loads codes, listed if that is asked for and they have a byte each.
 func (f format) load(k *ir.Kernel, name string, listed bool) *ir.Node {
 	if listed && f.code.Bits() == 8 {
-		return k.LoadListed(name, f.values(7))
+		return k.LoadListed(name, f.values(7, false))
 	}
 	return k.Load(name, f.code)
 }
 
 // values lists the values of the codes, with so many bits beside the sign and
-// anything above it, of a format without infinity.
-func (f format) values(bits uint32) *[256]float32 {
+// anything above it, of a format without infinity. A NaN has its code's sign, or
+// none.
+func (f format) values(bits uint32, signedNaN bool) *[256]float32 {
 	var values [256]float32
 	sign, one := 1<<bits, 1<<f.mantissa
 	for code := range values {
@@ -246,6 +266,9 @@ func (f format) values(bits uint32) *[256]float32 {
 		values[code] = float32(v)
 		if code == f.nan || code == f.nan|sign {
 			values[code] = float32(math.NaN())
+			if signedNaN && code&sign != 0 {
+				values[code] = math.Float32frombits(0xffc00000)
+			}
 		}
 	}
 	return &values

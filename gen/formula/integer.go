@@ -26,7 +26,7 @@ recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t
 			if minval != nil {
 				y = y.Add(minval)
 			}
-			k.Store("y", t.out, y)
+			k.Store("y", t.mem, y)
 			m.store(k, c.Eq(v))
 
 			k.Rarely(func() {
@@ -57,7 +57,7 @@ func (t tensor) rarelyFakeQuantize(k *ir.Kernel, m maskKind, x, s, lo, hi, minva
 	v := x.Div(s).Round()
 	c := v.Max(lo).Min(hi)
 	// +0 for -0, whatever the scale's sign
-	k.Store("y", t.mem, c.Add(k.Const(0)).Mul(s).Add(minval))
+	k.Store("y", t.mem, oneNaN(k, c.Add(k.Const(0)).Mul(s).Add(minval)))
 	m.store(k, c.Eq(v))
 }
 
@@ -156,12 +156,13 @@ var stored = []storedCode{
 
 var packed4 = storedCode{"Packed4", withSignBit, func(k *ir.Kernel) *ir.Node { return k.SignedValues("q", ir.MemU4, k.Word("sign", ir.MemI32)) }}
 
+// dequantize is for scales and minvals that are finite, so that no NaN comes out.
 func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, c := range codes {
 		add := func(family, doc string, formula func(k *ir.Kernel, q, s *ir.Node) *ir.Node) {
 			k := ir.New("dequantize"+t.name, family, doc+c.doc, Codes.Of(c.name), Elems.Of(t.name))
-			k.Store("y", t.out, formula(k, c.q(k), t.param(k, "scale")))
+			k.Store("y", t.mem, formula(k, c.q(k), k.Param("scale", ir.MemF32)))
 			ks = append(ks, k)
 		}
 		add("Dequantize", `sets y = q*scale.`,
@@ -172,7 +173,7 @@ func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
 			})
 		add("DequantizeMinval", `sets y = (q - least)*scale + minval.`,
 			func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
-				mv := t.param(k, "minval")
+				mv := k.Param("minval", ir.MemF32)
 				return q.Sub(k.Word("least", ir.MemI32).ToFloat()).Mul(s).Add(mv)
 			})
 	}

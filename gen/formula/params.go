@@ -19,7 +19,7 @@ most is the largest magnitude of a group, half the value of the greatest code, o
 	most := symmetric.Load("most", ir.MemF32)
 	t.scale(symmetric, most, half)
 	symmetric.Store("zeroPoint", ir.MemI32, middle)
-	symmetric.Store("minval", ir.MemF32, symmetric.Const(0).Sub(most))
+	symmetric.Store("minval", ir.MemF32, oneNaN(symmetric, symmetric.Const(0).Sub(most)))
 
 	asymmetric := ir.New("params", "ParamsAsymmetric", `sets, with min and max widened to hold zero, scale = max((max-min)/steps, 2^-23),
 recip = Prepare's, zeroPoint = min(max(least - round(min/scale), least), greatest), or 0 if that is NaN, and minval = min.
@@ -32,7 +32,7 @@ Each operation is rounded to the element type.`, Elems.Of(t.name))
 	below := t.round(k, t.round(k, lo.Div(s)).Round())
 	z := t.round(k, least.Sub(below)).Max(least).Min(greatest)
 	k.Store("zeroPoint", ir.MemI32, z.Ordered().Keep(z).ToInt())
-	k.Store("minval", ir.MemF32, lo.Add(zero))
+	k.Store("minval", ir.MemF32, oneNaN(k, lo.Add(zero)))
 	return []*ir.Kernel{scale, symmetric, asymmetric}
 }
 
@@ -40,7 +40,7 @@ Each operation is rounded to the element type.`, Elems.Of(t.name))
 func (t tensor) scale(k *ir.Kernel, width, steps *ir.Node) *ir.Node {
 	// What underflows in the quotient is far below 2^-23; it is NaN for infinity, and then as wide.
 	q := quotient(width, steps, k.Const(1).Div(steps))
-	s := t.round(k, q.Ordered().Select(q, width)).Max(k.Const(0x1p-23))
+	s := oneNaN(k, t.round(k, q.Ordered().Select(q, width)).Max(k.Const(0x1p-23)))
 	k.Store("scale", ir.MemF32, s)
 	k.Store("recip", ir.MemF32, reciprocal(k, s))
 	return s

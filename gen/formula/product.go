@@ -49,7 +49,7 @@ NaN it divides. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.nam
 		c := x.IMin(k.Word("high", ir.MemI32).As(ir.I16)).UMin(k.Word("low", ir.MemI32).As(ir.I16))
 		s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
 		v := c.Widen(t.mem).Mul(r).OrAlarmAbove(x.And(k.Short(0x7fff)), k.Short(finite))
-		k.Store("y", t.out, v.Round().MulAdd(s, k.Const(0)))
+		k.Store("y", t.mem, v.Round().MulAdd(s, k.Const(0)))
 		m.store(k, x.IEq(c))
 		lo, hi := k.Word("least", ir.MemI32).ToFloat(), k.Word("most", ir.MemI32).ToFloat()
 		k.Rarely(func() { t.rarelyFakeQuantize(k, m, k.Load("x", t.mem), s, lo, hi, k.Const(0)) })
@@ -93,7 +93,7 @@ grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) i
 		v := x.Mul(r).OrAlarm()
 		c := v.Clip(most)
 		e := exponent(k, c).UMax(least).As(ir.F32) // onGrid's M is e*unit
-		k.Store("y", t.out, withSign(k, e.MulSubFrom(unit, e.MulAdd(unit, c)), v).Mul(s))
+		k.Store("y", t.mem, withSign(k, e.MulSubFrom(unit, e.MulAdd(unit, c)), v).Mul(s))
 		m.store(k, c.Inside(v))
 		k.Rarely(func() { t.rarelyFakeQuantizeFp(k, m, x, s, least, step, most) })
 		ks = append(ks, k)
@@ -106,7 +106,7 @@ func quantizeFpProduct(t tensor) []*ir.Kernel {
 	for _, q := range fpCodes {
 		k := ir.New("product"+t.name, "QuantizeFpProduct", `sets q to the code of x*recip, clamped to -most and most and rounded to the format.`, Codes.Of(q.name), Elems.Of(t.name))
 		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-		q.store(k, "q", k.Word("most", ir.MemF32), x.Mul(r), func() *ir.Node { return x.Div(s) })
+		q.quantize(k, k.Word("most", ir.MemF32), x.Mul(r), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 	}
 	return ks

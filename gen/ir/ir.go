@@ -48,14 +48,13 @@ type Mem uint8
 // E2M1 are four and two bits, the first element in the lowest bits of a byte.
 // The float formats load as their values, but E4M3 as 1/256 of them, and its NaN
 // as a number: AlarmCode finds it. Listed are codes of which LoadListed is told
-// the values. Byte, U4 and U2 load as bytes. What has less than eight bits, E2M1
+// the values. What is stored as BF16 is no NaN with bits in its lower half. Byte, U4 and U2 load as bytes. What has less than eight bits, E2M1
 // too, is stored from a byte's low bits.
 const (
 	MemNone Mem = iota
 	MemF32
 	MemF16
 	MemBF16
-	MemBF16Plain // stored only: bfloat16 of what is no NaN with bits in its lower half
 	MemI32
 	MemI16
 	MemI8
@@ -83,23 +82,22 @@ var memInfo = [...]struct {
 	goes string
 	typ  Type
 }{
-	MemF32:       {32, "float32", F32},
-	MemF16:       {16, "uint16", F32},
-	MemBF16:      {16, "uint16", F32},
-	MemBF16Plain: {16, "uint16", F32},
-	MemI32:       {32, "int32", I32},
-	MemI16:       {16, "uint16", I16},
-	MemI8:        {8, "int8", I32},
-	MemU8:        {8, "uint8", I32},
-	MemByte:      {8, "uint8", I8},
-	MemU4:        {4, "uint8", I8},
-	MemU2:        {2, "uint8", I8},
-	MemE4M3:      {8, "uint8", F32},
-	MemE5M2:      {8, "uint8", F32},
-	MemE2M1:      {4, "uint8", F32},
-	MemListed:    {8, "uint8", F32},
-	MemBits:      {1, "uint8", Mask},
-	MemMask:      {0, "uint8", Mask},
+	MemF32:    {32, "float32", F32},
+	MemF16:    {16, "uint16", F32},
+	MemBF16:   {16, "uint16", F32},
+	MemI32:    {32, "int32", I32},
+	MemI16:    {16, "uint16", I16},
+	MemI8:     {8, "int8", I32},
+	MemU8:     {8, "uint8", I32},
+	MemByte:   {8, "uint8", I8},
+	MemU4:     {4, "uint8", I8},
+	MemU2:     {2, "uint8", I8},
+	MemE4M3:   {8, "uint8", F32},
+	MemE5M2:   {8, "uint8", F32},
+	MemE2M1:   {4, "uint8", F32},
+	MemListed: {8, "uint8", F32},
+	MemBits:   {1, "uint8", Mask},
+	MemMask:   {0, "uint8", Mask},
 }
 
 // Bits is the number of bits of one element in memory, 0 if only the call's words tell.
@@ -227,7 +225,7 @@ func (n *Node) Slots() int {
 		switch n.Mem {
 		case MemBits, MemMask:
 			return 1
-		case MemBF16, MemBF16Plain:
+		case MemBF16:
 			return 2
 		}
 		return n.Args[0].Type.Slots()
@@ -442,7 +440,7 @@ func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
 // of their size, I16 as it was loaded or looked up, I8 to bytes and less, masks to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemBF16Plain: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
 	if v.Type != Mask16 || want != Mask {
 		v.want("Store", want)
 	}

@@ -61,10 +61,8 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
 	case n.Op == ir.OpStore && (n.Mem == ir.MemBits || n.Mem == ir.MemMask):
 		return []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
-	case n.Op == ir.OpStore && n.Mem == ir.MemBF16Plain:
-		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}
 	case n.Op == ir.OpStore && n.Mem == ir.MemBF16:
-		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff), k.Int(0x7fc00000)}
+		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}
 	}
 	return nil
 }

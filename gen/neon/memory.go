@@ -128,17 +128,13 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 			s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[0]}, Emit: func(d, u []int) { m.FCVTN2(asm.V(d[0]), asm.V(u[1])) }})
 			put(asm.Q, h)
 		}
-	case ir.MemBF16, ir.MemBF16Plain: // add just below half of the last place kept, and one more if its last bit is set
-		var x, add [2]plan.V
-		for i := range x {
-			x[i] = v[i]
-			if n.Mem == ir.MemBF16 { // a NaN's lower bits might carry into it
-				x[i] = m.choose(s, m.binary(s, m.FCMEQ, x[i], x[i]), x[i], args[3][0])
-			}
-			add[i] = m.binary(s, sized(asm.S, m.SUB), args[2][0], m.binary(s, sized(asm.S, m.CMTST), x[i], args[1][0]))
+	case ir.MemBF16: // add just below half of the last place kept, and one more if its last bit is set
+		var add [2]plan.V
+		for i := range add {
+			add[i] = m.binary(s, sized(asm.S, m.SUB), args[2][0], m.binary(s, sized(asm.S, m.CMTST), v[i], args[1][0]))
 		}
-		h := m.binary(s, sized(asm.S, m.ADDHN), x[0], add[0])
-		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, x[1], add[1]}, Emit: func(d, u []int) { m.ADDHN2(asm.S, asm.V(d[0]), asm.V(u[1]), asm.V(u[2])) }})
+		h := m.binary(s, sized(asm.S, m.ADDHN), v[0], add[0])
+		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[1], add[1]}, Emit: func(d, u []int) { m.ADDHN2(asm.S, asm.V(d[0]), asm.V(u[1]), asm.V(u[2])) }})
 		put(asm.Q, h)
 	case ir.MemU4, ir.MemE2M1:
 		put(asm.D, m.join(s, v[0], 4))

@@ -114,10 +114,8 @@ func (m *Machine) roundExtras(k *ir.Kernel) []*ir.Node {
 func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	k := ir.Of(n)
 	switch n.Mem {
-	case ir.MemBF16Plain:
-		return m.roundExtras(k)
 	case ir.MemBF16:
-		return append(m.roundExtras(k), k.Int(0x7fc00000))
+		return m.roundExtras(k)
 	case ir.MemMask: // as of OpBytes
 		if m.wide {
 			return []*ir.Node{k.Int(0x01010101)}
@@ -451,8 +449,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.MemF16:
 		h := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d)) }, v[0])
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
-	case ir.MemBF16, ir.MemBF16Plain:
-		m.storeBF16(s, n.Mem == ir.MemBF16, slot, v, args[1:], at, masked)
+	case ir.MemBF16:
+		m.storeBF16(s, slot, v, args[1:], at, masked)
 	case ir.MemU4, ir.MemU2, ir.MemE2M1:
 		m.storePacked(s, v[0], args[1:], at, masked)
 	case ir.MemBits:
@@ -535,11 +533,10 @@ func (m *Machine) storeHalf(u, slot int, at plan.Addr, masked bool) {
 }
 
 // storeBF16 rounds two registers: it adds just below half of the last place kept,
-// and its last bit so that ties go to even. Where a NaN may have bits below, it is
-// put in.
-func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
+// and its last bit so that ties go to even.
+func (m *Machine) storeBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
 	if m.wide {
-		m.storeWideBF16(s, nan, slot, v, c, at, masked)
+		m.storeWideBF16(s, slot, v, c, at, masked)
 		return
 	}
 	var r [2]plan.V
@@ -551,9 +548,6 @@ func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]p
 			m.i("VPADDD", r, x, r)
 			m.i("VPADDD", m.vec(u[1]), r, r)
 		}, x, c[0][0])
-		if nan {
-			r[i] = m.choose(s, m.compare(s, 7, x, x), r[i], c[len(c)-1][0])
-		}
 	}
 	for i := range r {
 		r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
@@ -568,21 +562,14 @@ func (m *Machine) storeBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]p
 // storeWideBF16 does so with the upper words of two registers together, and with
 // the lower ones: these carry if they are more than half, where the last bit kept
 // counts as one more bit behind.
-func (m *Machine) storeWideBF16(s *plan.Seg, nan bool, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
-	x := v
-	if nan {
-		x = nil
-		for _, v := range v {
-			x = append(x, m.choose(s, m.compare(s, 7, v, v), v, c[len(c)-1][0]))
-		}
-	}
+func (m *Machine) storeWideBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
 	words := func(table plan.V) plan.V {
 		return s.OpTied(plan.Vec, func(d int, u []int) {
 			if d != u[0] {
 				m.i("VMOVDQA64", m.vec(u[0]), m.vec(d))
 			}
 			m.i("VPERMT2W", m.vec(u[2]), m.vec(u[1]), m.vec(d))
-		}, x[0], table, x[1])
+		}, v[0], table, v[1])
 	}
 	high, low := words(c[3][0]), words(c[2][0])
 	low = m.orAnd(s, low, high, c[0][0])

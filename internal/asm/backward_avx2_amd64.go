@@ -18,7 +18,7 @@ func BackwardBytesAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsAVX2(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+func BackwardBitsAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
 // BackwardBytesF16AVX2 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
@@ -34,7 +34,7 @@ func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+func BackwardBitsF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
 // BackwardBytesBF16AVX2 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
@@ -50,4 +50,4 @@ func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsBF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+func BackwardBitsBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)

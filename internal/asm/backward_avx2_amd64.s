@@ -9,7 +9,7 @@
 TEXT ·BackwardBytesAVX2(SB), $288-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
-	// vector registers in use at once: 2
+	// vector registers in use at once: 6
 	MOVQ dx+0(FP), DI
 	MOVQ dy+8(FP), SI
 	MOVQ mask+16(FP), DX
@@ -25,28 +25,36 @@ laneloop:
 	VPMOVZXBD (DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
+	VMOVUPS   32(SI), Y1
+	VPMOVZXBD 8(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   64(SI), Y2
+	VPMOVZXBD 16(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVUPS   96(SI), Y3
+	VPMOVZXBD 24(DX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
 	VMOVUPS   Y0, (DI)
-	VMOVUPS   32(SI), Y0
-	VPMOVZXBD 8(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VMOVUPS   64(SI), Y0
-	VPMOVZXBD 16(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VMOVUPS   96(SI), Y0
-	VPMOVZXBD 24(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   Y2, 64(DI)
+	VMOVUPS   Y3, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	ADDQ $+32, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -186,30 +194,37 @@ piece10:
 	VPMOVZXBD 256(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
+	VMOVUPS   160(SP), Y1
+	VPMOVZXBD 264(SP), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   192(SP), Y2
+	VPMOVZXBD 272(SP), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVUPS   224(SP), Y3
+	VPMOVZXBD 280(SP), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
-	VMOVUPS   160(SP), Y0
-	VPMOVZXBD 264(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VMOVUPS   Y1, 32(SP)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VMOVUPS   192(SP), Y0
-	VPMOVZXBD 272(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VMOVUPS   Y2, 64(SP)
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VMOVUPS   224(SP), Y0
-	VPMOVZXBD 280(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
+	VMOVUPS   Y3, 96(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece11
 	MOVQ  BX, AX
@@ -297,22 +312,28 @@ lanestream:
 	VPMOVZXBD   (DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMULPS      Y1, Y0, Y0
+	VMOVUPS     32(SI), Y1
+	VPMOVZXBD   8(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     64(SI), Y2
+	VPMOVZXBD   16(DX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     96(SI), Y3
+	VPMOVZXBD   24(DX), Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
 	VMOVNTPS    Y0, (DI)
-	VMOVUPS     32(SI), Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VMOVUPS     64(SI), Y0
-	VPMOVZXBD   16(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VMOVUPS     96(SI), Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
+	VMOVNTPS    Y1, 32(DI)
+	VMOVNTPS    Y2, 64(DI)
+	VMOVNTPS    Y3, 96(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
 	ADDQ        $+32, DX
@@ -321,20 +342,84 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-// func BackwardBitsAVX2(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPMOVZXBD    (DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VPMOVZXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VPMOVZXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VPMOVZXBD    24(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      128(SP), Y0
+	VPMOVZXBD    256(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VPMOVZXBD    264(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VPMOVZXBD    272(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VPMOVZXBD    280(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          lanetailback
+
+// func BackwardBitsAVX2(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBitsAVX2(SB), $272-40
-	// pointers: DI dx, SI mask, DX dy, BX elements left
+	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
-	// vector registers in use at once: 7
+	// vector registers in use at once: 11
 	MOVQ         dx+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         dy+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	VMOVUPS      constantsAVX2<>+68(SB), Y12
-	VMOVUPS      constantsAVX2<>+100(SB), Y11
+	MOVQ         dy+8(FP), SI
+	MOVQ         mask+16(FP), DX
+	VBROADCASTSS constantsAVX2<>+4(SB), Y15
+	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VMOVUPS      constantsAVX2<>+72(SB), Y12
+	VMOVUPS      constantsAVX2<>+104(SB), Y11
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -343,63 +428,55 @@ TEXT ·BackwardBitsAVX2(SB), $272-40
 	JGT          lanestream
 
 laneloop:
-	VPBROADCASTD (SI), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMOVUPS      (SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VPBROADCASTD (DX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VPBROADCASTD (DX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VPBROADCASTD (DX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVUPS      Y0, (DI)
 	VMOVUPS      Y1, 32(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 64(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	ADDQ $+4, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 128(SP)
-	MOVB  (SI), AL
-	MOVB  AL, 128(SP)
-	CMPQ  BX, $+9
-	JLT   staged1
-	MOVB  1(SI), AL
-	MOVB  AL, 129(SP)
-	CMPQ  BX, $+17
-	JLT   staged1
-	MOVB  2(SI), AL
-	MOVB  AL, 130(SP)
-	CMPQ  BX, $+25
-	JLT   staged1
-	MOVB  3(SI), AL
-	MOVB  AL, 131(SP)
-
-staged1:
-	XORL  AX, AX
+	MOVQ  AX, 136(SP)
 	MOVQ  AX, 144(SP)
 	MOVQ  AX, 152(SP)
 	MOVQ  AX, 160(SP)
@@ -414,111 +491,134 @@ staged1:
 	MOVQ  AX, 232(SP)
 	MOVQ  AX, 240(SP)
 	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
+	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
+	MOVQ  32(SI)(AX*1), CX
 	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
+	MOVQ  40(SI)(AX*1), CX
 	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
+	MOVQ  48(SI)(AX*1), CX
 	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
+	MOVQ  56(SI)(AX*1), CX
 	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, BX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
 	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
+	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 152(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, BX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, BX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, BX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 144(SP)(AX*1)
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 128(SP)(AX*1)
 
-piece6:
-	VPBROADCASTD 128(SP), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      144(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, (SP)
+piece5:
+	XORL AX, AX
+	MOVQ AX, 256(SP)
+	MOVB (DX), AL
+	MOVB AL, 256(SP)
+	CMPQ BX, $+9
+	JLT  staged6
+	MOVB 1(DX), AL
+	MOVB AL, 257(SP)
+	CMPQ BX, $+17
+	JLT  staged6
+	MOVB 2(DX), AL
+	MOVB AL, 258(SP)
+	CMPQ BX, $+25
+	JLT  staged6
+	MOVB 3(DX), AL
+	MOVB AL, 259(SP)
+
+staged6:
+	VMOVUPS      128(SP), Y0
+	VPBROADCASTD 256(SP), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      160(SP), Y1
+	VPBROADCASTD 256(SP), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VPBROADCASTD 256(SP), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      224(SP), Y3
+	VPBROADCASTD 256(SP), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VMOVUPS      Y0, (SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      Y2, 64(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
-	VPBROADCASTD 128(SP), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 96(SP)
+	VMOVUPS      Y3, 96(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece7
 	MOVQ  BX, AX
@@ -600,50 +700,136 @@ fence:
 
 lanestream:
 	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
 	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVNTPS     Y1, (DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VMOVUPS      (SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VPBROADCASTD (DX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VPBROADCASTD (DX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VPBROADCASTD (DX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VMOVNTPS     Y0, (DI)
 	VMOVNTPS     Y1, 32(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVNTPS     Y1, 64(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVNTPS     Y1, 96(DI)
+	VMOVNTPS     Y2, 64(DI)
+	VMOVNTPS     Y3, 96(DI)
 	ADDQ         $+128, DI
-	ADDQ         $+4, SI
-	ADDQ         $+128, DX
+	ADDQ         $+128, SI
+	ADDQ         $+4, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
 	JGE          lanestream
 	JMP          lanetail
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQD     Y13, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y11, Y1, Y1
+	VPCMPEQD     Y11, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      128(SP), Y0
+	VPBROADCASTD 256(SP), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VPBROADCASTD 256(SP), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQD     Y13, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VPBROADCASTD 256(SP), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VPBROADCASTD 256(SP), Y1
+	VPAND        Y11, Y1, Y1
+	VPCMPEQD     Y11, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          lanetailback
 
 // func BackwardBytesF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·BackwardBytesF16AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
-	// vector registers in use at once: 2
+	// vector registers in use at once: 6
 	MOVQ dx+0(FP), DI
 	MOVQ dy+8(FP), SI
 	MOVQ mask+16(FP), DX
@@ -659,32 +845,40 @@ laneloop:
 	VPMOVZXBD (DX), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
+	VCVTPH2PS 16(SI), Y1
+	VPMOVZXBD 8(DX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VCVTPH2PS 32(SI), Y2
+	VPMOVZXBD 16(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VCVTPH2PS 48(SI), Y3
+	VPMOVZXBD 24(DX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VPMOVZXBD 8(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VPMOVZXBD 16(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VPMOVZXBD 24(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(DI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -802,34 +996,41 @@ piece10:
 	VPMOVZXBD 128(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
+	VCVTPH2PS 80(SP), Y1
+	VPMOVZXBD 136(SP), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VCVTPH2PS 96(SP), Y2
+	VPMOVZXBD 144(SP), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VCVTPH2PS 112(SP), Y3
+	VPMOVZXBD 152(SP), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
-	VCVTPH2PS 80(SP), Y0
-	VPMOVZXBD 136(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SP)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VCVTPH2PS 96(SP), Y0
-	VPMOVZXBD 144(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SP)
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VCVTPH2PS 112(SP), Y0
-	VPMOVZXBD 152(SP), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece11
 	MOVQ  BX, AX
@@ -902,26 +1103,32 @@ lanestream:
 	VPMOVZXBD   (DX), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMULPS      Y1, Y0, Y0
+	VCVTPH2PS   16(SI), Y1
+	VPMOVZXBD   8(DX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      Y2, Y1, Y1
+	VCVTPH2PS   32(SI), Y2
+	VPMOVZXBD   16(DX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VCVTPH2PS   48(SI), Y3
+	VPMOVZXBD   24(DX), Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, (DI)
-	VCVTPH2PS   16(SI), Y0
-	VPMOVZXBD   8(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VCVTPH2PS   32(SI), Y0
-	VPMOVZXBD   16(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VCVTPH2PS   48(SI), Y0
-	VPMOVZXBD   24(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, 16(DI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVNTPS    X2, 32(DI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVNTPS    X3, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
@@ -930,20 +1137,92 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-// func BackwardBitsF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VPMOVZXBD    (DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VPMOVZXBD    8(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VPMOVZXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VPMOVZXBD    24(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    64(SP), Y0
+	VPMOVZXBD    128(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	VCVTPH2PS    80(SP), Y0
+	VPMOVZXBD    136(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SP)
+	VCVTPH2PS    96(SP), Y0
+	VPMOVZXBD    144(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SP)
+	VCVTPH2PS    112(SP), Y0
+	VPMOVZXBD    152(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SP)
+	JMP          lanetailback
+
+// func BackwardBitsF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-40
-	// pointers: DI dx, SI mask, DX dy, BX elements left
+	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table
-	// vector registers in use at once: 7
+	// vector registers in use at once: 11
 	MOVQ         dx+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         dy+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	VMOVUPS      constantsAVX2<>+68(SB), Y12
-	VMOVUPS      constantsAVX2<>+100(SB), Y11
+	MOVQ         dy+8(FP), SI
+	MOVQ         mask+16(FP), DX
+	VBROADCASTSS constantsAVX2<>+4(SB), Y15
+	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VMOVUPS      constantsAVX2<>+72(SB), Y12
+	VMOVUPS      constantsAVX2<>+104(SB), Y11
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -952,168 +1231,183 @@ TEXT ·BackwardBitsF16AVX2(SB), NOSPLIT, $144-40
 	JGT          lanestream
 
 laneloop:
-	VPBROADCASTD (SI), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VCVTPH2PS    (DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VCVTPH2PS    (SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VPBROADCASTD (DX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VPBROADCASTD (DX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VPBROADCASTD (DX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VCVTPH2PS    48(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(DI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
-	MOVB  (SI), AL
-	MOVB  AL, 64(SP)
-	CMPQ  BX, $+9
-	JLT   staged1
-	MOVB  1(SI), AL
-	MOVB  AL, 65(SP)
-	CMPQ  BX, $+17
-	JLT   staged1
-	MOVB  2(SI), AL
-	MOVB  AL, 66(SP)
-	CMPQ  BX, $+25
-	JLT   staged1
-	MOVB  3(SI), AL
-	MOVB  AL, 67(SP)
-
-staged1:
-	XORL  AX, AX
+	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
+	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, BX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, BX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, BX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, BX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
 
-piece6:
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
+piece5:
+	XORL AX, AX
+	MOVQ AX, 128(SP)
+	MOVB (DX), AL
+	MOVB AL, 128(SP)
+	CMPQ BX, $+9
+	JLT  staged6
+	MOVB 1(DX), AL
+	MOVB AL, 129(SP)
+	CMPQ BX, $+17
+	JLT  staged6
+	MOVB 2(DX), AL
+	MOVB AL, 130(SP)
+	CMPQ BX, $+25
+	JLT  staged6
+	MOVB 3(DX), AL
+	MOVB AL, 131(SP)
+
+staged6:
+	VCVTPH2PS    64(SP), Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
 	VCVTPH2PS    80(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SP)
+	VPBROADCASTD 128(SP), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    96(SP), Y2
+	VPBROADCASTD 128(SP), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    112(SP), Y3
+	VPBROADCASTD 128(SP), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VCVTPH2PS    96(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVUPS      X1, 16(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VCVTPH2PS    112(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 32(SP)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VCVTPH2PS    128(SP), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, 48(SP)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece7
 	MOVQ  BX, AX
@@ -1182,56 +1476,150 @@ fence:
 lanestream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  (DX)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VCVTPH2PS    (DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, (DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VCVTPH2PS    16(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
+	VCVTPH2PS    (SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    16(SI), Y1
+	VPBROADCASTD (DX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    32(SI), Y2
+	VPBROADCASTD (DX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    48(SI), Y3
+	VPBROADCASTD (DX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (DI)
 	VCVTPS2PH    $0x00, Y1, X1
 	VMOVNTPS     X1, 16(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VCVTPH2PS    32(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 32(DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VCVTPH2PS    48(DX), Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVNTPS     X1, 48(DI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 32(DI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 48(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
 	JGE          lanestream
 	JMP          lanetail
+
+lanerare:
+	VCVTPH2PS    (SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQD     Y13, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y11, Y1, Y1
+	VPCMPEQD     Y11, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(DI)
+	JMP          laneback
+
+lanetailrare:
+	VCVTPH2PS    64(SP), Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	VCVTPH2PS    80(SP), Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y13, Y1, Y1
+	VPCMPEQD     Y13, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SP)
+	VCVTPH2PS    96(SP), Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SP)
+	VCVTPH2PS    112(SP), Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y11, Y1, Y1
+	VPCMPEQD     Y11, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SP)
+	JMP          lanetailback
 
 // func BackwardBytesBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBytesBF16AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Y15 0x7fff
-	// vector registers in use at once: 6
+	// vector registers in use at once: 7
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+132(SB), Y15
+	VBROADCASTSS constantsAVX2<>+136(SB), Y15
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -1250,48 +1638,56 @@ laneloop:
 	VPMOVZXBD 8(DX), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
+	VPMOVZXWD 32(SI), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXBD 16(DX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(SI), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMOVZXBD 24(DX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VPMOVZXWD 32(SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXBD 16(DX), Y1
-	VCVTDQ2PS Y1, Y1
-	VMULPS    Y1, Y0, Y0
-	VPMOVZXWD 48(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VPMOVZXBD 24(DX), Y2
-	VCVTDQ2PS Y2, Y2
-	VMULPS    Y2, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y15, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (DI)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y15, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+64, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+32, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -1410,27 +1806,33 @@ piece10:
 	VPMOVZXBD 128(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMULPS    Y1, Y0, Y0
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
 	VPMOVZXWD 80(SP), Y1
 	VPSLLD    $0x10, Y1, Y1
 	VPMOVZXBD 136(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VMULPS    Y2, Y1, Y1
-	CMPQ      BX, $+17
-	JLT       lanetailnarrow
 	VPMOVZXWD 96(SP), Y2
 	VPSLLD    $0x10, Y2, Y2
 	VPMOVZXBD 144(SP), Y3
 	VCVTDQ2PS Y3, Y3
 	VMULPS    Y3, Y2, Y2
-	CMPQ      BX, $+25
-	JLT       lanetailnarrow
 	VPMOVZXWD 112(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
 	VPMOVZXBD 152(SP), Y4
 	VCVTDQ2PS Y4, Y4
 	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
+	CMPQ      BX, $+17
+	JLT       lanetailnarrow
+	CMPQ      BX, $+25
+	JLT       lanetailnarrow
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
@@ -1459,19 +1861,21 @@ lanetailnarrow:
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece11
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece11:
 	TESTQ $0x00000008, BX
@@ -1537,42 +1941,48 @@ lanestream:
 	VPMOVZXBD   8(DX), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMULPS      Y2, Y1, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y15, Y2, Y2
+	VPMOVZXWD   32(SI), Y2
+	VPSLLD      $0x10, Y2, Y2
+	VPMOVZXBD   16(DX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VPMOVZXWD   48(SI), Y3
+	VPSLLD      $0x10, Y3, Y3
+	VPMOVZXBD   24(DX), Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      Y4, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      Y15, Y4, Y4
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
 	VPADDD      Y15, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPSRLD      $0x10, Y4, Y4
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VPMOVZXWD   32(SI), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VPMOVZXBD   16(DX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VPMOVZXWD   48(SI), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VPMOVZXBD   24(DX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMULPS      Y2, Y1, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y15, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
+	VPACKUSDW   Y0, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (DI)
+	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
+	VPADDD      Y0, Y2, Y0
 	VPADDD      Y15, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      Y15, Y1, Y1
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+64, SI
 	ADDQ        $+32, DX
@@ -1581,21 +1991,137 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-// func BackwardBitsBF16AVX2(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    (DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    8(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y15, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    16(DX), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    24(DX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y15, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    128(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    136(SP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y15, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    144(SP), Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPMOVZXBD    152(SP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y15, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	JMP          lanetailback
+
+// func BackwardBitsBF16AVX2(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-40
-	// pointers: DI dx, SI mask, DX dy, BX elements left
+	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Y15 0x3f800000, Y14 table, Y13 table, Y12 table, Y11 table, Y10 0x7fff
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVQ         dx+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         dy+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VMOVUPS      constantsAVX2<>+36(SB), Y13
-	VMOVUPS      constantsAVX2<>+68(SB), Y12
-	VMOVUPS      constantsAVX2<>+100(SB), Y11
-	VBROADCASTSS constantsAVX2<>+132(SB), Y10
+	MOVQ         dy+8(FP), SI
+	MOVQ         mask+16(FP), DX
+	VBROADCASTSS constantsAVX2<>+4(SB), Y15
+	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VMOVUPS      constantsAVX2<>+72(SB), Y12
+	VMOVUPS      constantsAVX2<>+104(SB), Y11
+	VBROADCASTSS constantsAVX2<>+136(SB), Y10
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -1604,225 +2130,241 @@ TEXT ·BackwardBitsBF16AVX2(SB), NOSPLIT, $144-40
 	JGT          lanestream
 
 laneloop:
-	VPBROADCASTD (SI), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VPMOVZXWD    (DX), Y1
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VPBROADCASTD (SI), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VPMOVZXWD    16(DX), Y2
+	VPBROADCASTD (DX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
+	VPBROADCASTD (DX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPBROADCASTD (DX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y10, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VPBROADCASTD (SI), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
+	VPADDD       Y0, Y2, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
+	VPADDD       Y1, Y3, Y1
 	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+64, SI
+	ADDQ $+4, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
-	MOVB  (SI), AL
-	MOVB  AL, 64(SP)
-	CMPQ  BX, $+9
-	JLT   staged1
-	MOVB  1(SI), AL
-	MOVB  AL, 65(SP)
-	CMPQ  BX, $+17
-	JLT   staged1
-	MOVB  2(SI), AL
-	MOVB  AL, 66(SP)
-	CMPQ  BX, $+25
-	JLT   staged1
-	MOVB  3(SI), AL
-	MOVB  AL, 67(SP)
-
-staged1:
-	XORL  AX, AX
+	MOVQ  AX, 72(SP)
 	MOVQ  AX, 80(SP)
 	MOVQ  AX, 88(SP)
 	MOVQ  AX, 96(SP)
 	MOVQ  AX, 104(SP)
 	MOVQ  AX, 112(SP)
 	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
 	TESTQ $0x00000010, BX
-	JEQ   piece2
+	JEQ   piece1
 	MOVQ  BX, AX
 	ANDQ  $-32, AX
 	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
 	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
+	MOVQ  24(SI)(AX*1), CX
 	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
 
-piece2:
+piece1:
 	TESTQ $0x00000008, BX
-	JEQ   piece3
+	JEQ   piece2
 	MOVQ  BX, AX
 	ANDQ  $-16, AX
 	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
 
-piece3:
+piece2:
 	TESTQ $0x00000004, BX
-	JEQ   piece4
+	JEQ   piece3
 	MOVQ  BX, AX
 	ANDQ  $-8, AX
 	SHLQ  $0x01, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
 
-piece4:
+piece3:
 	TESTQ $0x00000002, BX
-	JEQ   piece5
+	JEQ   piece4
 	MOVQ  BX, AX
 	ANDQ  $-4, AX
 	SHLQ  $0x01, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
 
-piece5:
+piece4:
 	TESTQ $0x00000001, BX
-	JEQ   piece6
+	JEQ   piece5
 	MOVQ  BX, AX
 	ANDQ  $-2, AX
 	SHLQ  $0x01, AX
-	MOVW  (DX)(AX*1), CX
-	MOVW  CX, 80(SP)(AX*1)
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
 
-piece6:
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
+piece5:
+	XORL AX, AX
+	MOVQ AX, 128(SP)
+	MOVB (DX), AL
+	MOVB AL, 128(SP)
+	CMPQ BX, $+9
+	JLT  staged6
+	MOVB 1(DX), AL
+	MOVB AL, 129(SP)
+	CMPQ BX, $+17
+	JLT  staged6
+	MOVB 2(DX), AL
+	MOVB AL, 130(SP)
+	CMPQ BX, $+25
+	JLT  staged6
+	MOVB 3(DX), AL
+	MOVB AL, 131(SP)
+
+staged6:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
 	VPMOVZXWD    80(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
+	VPBROADCASTD 128(SP), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
 	VPMOVZXWD    96(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
+	VPBROADCASTD 128(SP), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
 	VPMOVZXWD    112(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y3, Y3
+	VPBROADCASTD 128(SP), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VPMOVZXWD    128(SP), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y4, Y4
 
 lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y10, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
 	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
+	VPADDD    Y0, Y2, Y0
 	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
+	VPADDD    Y1, Y3, Y1
 	VPADDD    Y10, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece7
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece7:
 	TESTQ $0x00000008, BX
@@ -1878,54 +2420,60 @@ fence:
 lanestream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  (DX)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y14, Y0, Y0
-	VPCMPEQD     Y14, Y0, Y0
-	VPMOVZXWD    (DX), Y1
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VPBROADCASTD (SI), Y0
-	VPAND        Y13, Y0, Y0
-	VPCMPEQD     Y13, Y0, Y0
-	VPMOVZXWD    16(DX), Y2
+	VPBROADCASTD (DX), Y2
+	VPAND        Y13, Y2, Y2
+	VPCMPEQD     Y13, Y2, Y2
+	VANDPS       Y15, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
+	VPBROADCASTD (DX), Y3
+	VPAND        Y12, Y3, Y3
+	VPCMPEQD     Y12, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    48(SI), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VPBROADCASTD (DX), Y4
+	VPAND        Y11, Y4, Y4
+	VPCMPEQD     Y11, Y4, Y4
+	VANDPS       Y15, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y10, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (DI)
-	VPBROADCASTD (SI), Y0
-	VPAND        Y12, Y0, Y0
-	VPCMPEQD     Y12, Y0, Y0
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VPBROADCASTD (SI), Y0
-	VPAND        Y11, Y0, Y0
-	VPCMPEQD     Y11, Y0, Y0
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VANDPS       Y15, Y0, Y0
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (DI)
+	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
+	VPADDD       Y0, Y2, Y0
 	VPADDD       Y10, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
+	VPADDD       Y1, Y3, Y1
 	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
@@ -1933,45 +2481,178 @@ lanestream:
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVNTPS     Y0, 32(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+4, SI
-	ADDQ         $+64, DX
+	ADDQ         $+64, SI
+	ADDQ         $+4, DX
 	SUBQ         $+32, BX
 	CMPQ         BX, $+32
 	JGE          lanestream
 	JMP          lanetail
 
-DATA constantsAVX2<>+0(SB)/4, $0x3f800000
-DATA constantsAVX2<>+4(SB)/4, $0x00000001
-DATA constantsAVX2<>+8(SB)/4, $0x00000002
-DATA constantsAVX2<>+12(SB)/4, $0x00000004
-DATA constantsAVX2<>+16(SB)/4, $0x00000008
-DATA constantsAVX2<>+20(SB)/4, $0x00000010
-DATA constantsAVX2<>+24(SB)/4, $0x00000020
-DATA constantsAVX2<>+28(SB)/4, $0x00000040
-DATA constantsAVX2<>+32(SB)/4, $0x00000080
-DATA constantsAVX2<>+36(SB)/4, $0x00000100
-DATA constantsAVX2<>+40(SB)/4, $0x00000200
-DATA constantsAVX2<>+44(SB)/4, $0x00000400
-DATA constantsAVX2<>+48(SB)/4, $0x00000800
-DATA constantsAVX2<>+52(SB)/4, $0x00001000
-DATA constantsAVX2<>+56(SB)/4, $0x00002000
-DATA constantsAVX2<>+60(SB)/4, $0x00004000
-DATA constantsAVX2<>+64(SB)/4, $0x00008000
-DATA constantsAVX2<>+68(SB)/4, $0x00010000
-DATA constantsAVX2<>+72(SB)/4, $0x00020000
-DATA constantsAVX2<>+76(SB)/4, $0x00040000
-DATA constantsAVX2<>+80(SB)/4, $0x00080000
-DATA constantsAVX2<>+84(SB)/4, $0x00100000
-DATA constantsAVX2<>+88(SB)/4, $0x00200000
-DATA constantsAVX2<>+92(SB)/4, $0x00400000
-DATA constantsAVX2<>+96(SB)/4, $0x00800000
-DATA constantsAVX2<>+100(SB)/4, $0x01000000
-DATA constantsAVX2<>+104(SB)/4, $0x02000000
-DATA constantsAVX2<>+108(SB)/4, $0x04000000
-DATA constantsAVX2<>+112(SB)/4, $0x08000000
-DATA constantsAVX2<>+116(SB)/4, $0x10000000
-DATA constantsAVX2<>+120(SB)/4, $0x20000000
-DATA constantsAVX2<>+124(SB)/4, $0x40000000
-DATA constantsAVX2<>+128(SB)/4, $0x80000000
-DATA constantsAVX2<>+132(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136
+lanerare:
+	VPMOVZXWD    (SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (DX), Y3
+	VPAND        Y13, Y3, Y3
+	VPCMPEQD     Y13, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VPMOVZXWD    32(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (DX), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD (DX), Y3
+	VPAND        Y11, Y3, Y3
+	VPCMPEQD     Y11, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VPMOVZXWD    64(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y14, Y1, Y1
+	VPCMPEQD     Y14, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD 128(SP), Y3
+	VPAND        Y13, Y3, Y3
+	VPCMPEQD     Y13, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VPMOVZXWD    96(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD 128(SP), Y1
+	VPAND        Y12, Y1, Y1
+	VPCMPEQD     Y12, Y1, Y1
+	VANDPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTD 128(SP), Y3
+	VPAND        Y11, Y3, Y3
+	VPCMPEQD     Y11, Y3, Y3
+	VANDPS       Y15, Y3, Y3
+	VMULPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y10, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y10, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	JMP          lanetailback
+
+DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+4(SB)/4, $0x3f800000
+DATA constantsAVX2<>+8(SB)/4, $0x00000001
+DATA constantsAVX2<>+12(SB)/4, $0x00000002
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000008
+DATA constantsAVX2<>+24(SB)/4, $0x00000010
+DATA constantsAVX2<>+28(SB)/4, $0x00000020
+DATA constantsAVX2<>+32(SB)/4, $0x00000040
+DATA constantsAVX2<>+36(SB)/4, $0x00000080
+DATA constantsAVX2<>+40(SB)/4, $0x00000100
+DATA constantsAVX2<>+44(SB)/4, $0x00000200
+DATA constantsAVX2<>+48(SB)/4, $0x00000400
+DATA constantsAVX2<>+52(SB)/4, $0x00000800
+DATA constantsAVX2<>+56(SB)/4, $0x00001000
+DATA constantsAVX2<>+60(SB)/4, $0x00002000
+DATA constantsAVX2<>+64(SB)/4, $0x00004000
+DATA constantsAVX2<>+68(SB)/4, $0x00008000
+DATA constantsAVX2<>+72(SB)/4, $0x00010000
+DATA constantsAVX2<>+76(SB)/4, $0x00020000
+DATA constantsAVX2<>+80(SB)/4, $0x00040000
+DATA constantsAVX2<>+84(SB)/4, $0x00080000
+DATA constantsAVX2<>+88(SB)/4, $0x00100000
+DATA constantsAVX2<>+92(SB)/4, $0x00200000
+DATA constantsAVX2<>+96(SB)/4, $0x00400000
+DATA constantsAVX2<>+100(SB)/4, $0x00800000
+DATA constantsAVX2<>+104(SB)/4, $0x01000000
+DATA constantsAVX2<>+108(SB)/4, $0x02000000
+DATA constantsAVX2<>+112(SB)/4, $0x04000000
+DATA constantsAVX2<>+116(SB)/4, $0x08000000
+DATA constantsAVX2<>+120(SB)/4, $0x10000000
+DATA constantsAVX2<>+124(SB)/4, $0x20000000
+DATA constantsAVX2<>+128(SB)/4, $0x40000000
+DATA constantsAVX2<>+132(SB)/4, $0x80000000
+DATA constantsAVX2<>+136(SB)/4, $0x00007fff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $140

@@ -18,7 +18,7 @@ func BackwardBytesAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsAVX512(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+func BackwardBitsAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
 // BackwardBytesF16AVX512 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
@@ -34,7 +34,7 @@ func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead in
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+func BackwardBitsF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
 // BackwardBytesBF16AVX512 sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
@@ -50,4 +50,4 @@ func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead i
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func BackwardBitsBF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+func BackwardBitsBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)

@@ -9,44 +9,104 @@
 TEXT ·BackwardBytesAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
-	// vector registers in use at once: 2
-	MOVQ dx+0(FP), DI
-	MOVQ dy+8(FP), SI
-	MOVQ mask+16(FP), DX
-	MOVQ n+24(FP), BX
-	CMPQ BX, $+64
-	JLT  lanetail
-	MOVQ ahead+32(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// vector registers in use at once: 9
+	MOVQ      dx+0(FP), DI
+	MOVQ      dy+8(FP), SI
+	MOVQ      mask+16(FP), DX
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $+64
+	JLT       lanetail
+	MOVQ      ahead+32(FP), CX
+	CMPQ      CX, $+1
+	JGT       lanestream
+	CMPQ      BX, $+256
+	JLT       laneloop
+	VMOVUPS   (SI), Z0
+	VPMOVZXBD (DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z15
+	VMOVUPS   64(SI), Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z14
+	VMOVUPS   128(SI), Z0
+	VPMOVZXBD 32(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z13
+	VMOVUPS   192(SI), Z0
+	VPMOVZXBD 48(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z12
+
+laneahead:
+	VMOVUPS   256(SI), Z0
+	VPMOVZXBD 64(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   320(SI), Z1
+	VPMOVZXBD 80(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VMOVUPS   384(SI), Z2
+	VPMOVZXBD 96(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS   448(SI), Z3
+	VPMOVZXBD 112(DX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z14, Z15, K1
+	VCMPPS    $0x03, Z12, Z13, K2
+	KORTESTQ  K1, K2
+	JNE       laneloop
+	VMOVUPS   Z15, (DI)
+	VMOVUPS   Z14, 64(DI)
+	VMOVUPS   Z13, 128(DI)
+	VMOVUPS   Z12, 192(DI)
+	VMOVAPS   Z0, Z15
+	VMOVAPS   Z1, Z14
+	VMOVAPS   Z2, Z13
+	VMOVAPS   Z3, Z12
+	ADDQ      $+256, DI
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, BX
+	CMPQ      BX, $+128
+	JGE       laneahead
 
 laneloop:
 	VMOVUPS   (SI), Z0
 	VPMOVZXBD (DX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z0
+	VMOVUPS   64(SI), Z1
+	VPMOVZXBD 16(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VMOVUPS   128(SI), Z2
+	VPMOVZXBD 32(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS   192(SI), Z3
+	VPMOVZXBD 48(DX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
 	VMOVUPS   Z0, (DI)
-	VMOVUPS   64(SI), Z0
-	VPMOVZXBD 16(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	VMOVUPS   128(SI), Z0
-	VPMOVZXBD 32(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	VMOVUPS   192(SI), Z0
-	VPMOVZXBD 48(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VMOVUPS   Z1, 64(DI)
+	VMOVUPS   Z2, 128(DI)
+	VMOVUPS   Z3, 192(DI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	ADDQ $+64, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -59,33 +119,42 @@ lanetail:
 	VPMOVZXBD.Z (DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(SI), K7, Z1
+	VPMOVZXBD.Z 16(DX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(SI), K7, Z2
+	VPMOVZXBD.Z 32(DX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(SI), K7, Z3
+	VPMOVZXBD.Z 48(DX), K7, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	KMOVQ       K0, K7
 	VMOVUPS     Z0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VPMOVZXBD.Z 16(DX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
+	VMOVUPS     Z1, K7, 64(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VPMOVZXBD.Z 32(DX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
+	VMOVUPS     Z2, K7, 128(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VPMOVZXBD.Z 48(DX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
+	VMOVUPS     Z3, K7, 192(DI)
 
 lanetailnarrow:
+lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -108,22 +177,26 @@ lanestream:
 	VPMOVZXBD   (DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	VPMOVZXBD   16(DX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	VPMOVZXBD   32(DX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	VPMOVZXBD   48(DX), Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
 	VMOVNTPS    Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VPMOVZXBD   32(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VPMOVZXBD   48(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
+	VMOVNTPS    Z1, 64(DI)
+	VMOVNTPS    Z2, 128(DI)
+	VMOVNTPS    Z3, 192(DI)
 	ADDQ        $+256, DI
 	ADDQ        $+256, SI
 	ADDQ        $+64, DX
@@ -132,123 +205,260 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-// func BackwardBitsAVX512(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+lanerare:
+	VMOVUPS      (SI), Z0
+	VPMOVZXBD    (DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VPMOVZXBD    16(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VPMOVZXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VPMOVZXBD    48(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VPMOVZXBD.Z  (DX), K7, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          lanetailback
+
+// func BackwardBitsAVX512(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·BackwardBitsAVX512(SB), NOSPLIT, $16-40
-	// pointers: DI dx, SI mask, DX dy, BX elements left
+	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Z15 0x3f800000
-	// vector registers in use at once: 3
+	// vector registers in use at once: 10
 	MOVQ         dx+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         dy+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	MOVQ         dy+8(FP), SI
+	MOVQ         mask+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+4(SB), Z15
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         BX, $+256
+	JLT          laneloop
+	VMOVUPS      (SI), Z0
+	KMOVW        (DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z14
+	VMOVUPS      64(SI), Z0
+	KMOVW        2(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z13
+	VMOVUPS      128(SI), Z0
+	KMOVW        4(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z12
+	VMOVUPS      192(SI), Z0
+	KMOVW        6(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z11
+
+laneahead:
+	VMOVUPS   256(SI), Z0
+	KMOVW     8(DX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   320(SI), Z1
+	KMOVW     10(DX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VMOVUPS   384(SI), Z2
+	KMOVW     12(DX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS   448(SI), Z3
+	KMOVW     14(DX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z13, Z14, K1
+	VCMPPS    $0x03, Z11, Z12, K2
+	KORTESTQ  K1, K2
+	JNE       laneloop
+	VMOVUPS   Z14, (DI)
+	VMOVUPS   Z13, 64(DI)
+	VMOVUPS   Z12, 128(DI)
+	VMOVUPS   Z11, 192(DI)
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z2, Z12
+	VMOVAPS   Z3, Z11
+	ADDQ      $+256, DI
+	ADDQ      $+256, SI
+	ADDQ      $+8, DX
+	SUBQ      $+64, BX
+	CMPQ      BX, $+128
+	JGE       laneahead
 
 laneloop:
-	KMOVW     (SI), K1
-	VMOVUPS   (DX), Z0
+	VMOVUPS   (SI), Z0
+	KMOVW     (DX), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
+	VMOVUPS   64(SI), Z1
+	KMOVW     2(DX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VMOVUPS   128(SI), Z2
+	KMOVW     4(DX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS   192(SI), Z3
+	KMOVW     6(DX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
 	VMOVUPS   Z0, (DI)
-	KMOVW     2(SI), K1
-	VMOVUPS   64(DX), Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 64(DI)
-	KMOVW     4(SI), K1
-	VMOVUPS   128(DX), Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 128(DI)
-	KMOVW     6(SI), K1
-	VMOVUPS   192(DX), Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, 192(DI)
-	ADDQ      $+256, DI
-	ADDQ      $+8, SI
-	ADDQ      $+256, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VMOVUPS   Z1, 64(DI)
+	VMOVUPS   Z2, 128(DI)
+	VMOVUPS   Z3, 192(DI)
+
+laneback:
+	ADDQ $+256, DI
+	ADDQ $+256, SI
+	ADDQ $+8, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
-	MOVB  (SI), AL
+	MOVB  (DX), AL
 	MOVB  AL, (SP)
 	CMPQ  BX, $+9
 	JLT   staged1
-	MOVB  1(SI), AL
+	MOVB  1(DX), AL
 	MOVB  AL, 1(SP)
 	CMPQ  BX, $+17
 	JLT   staged1
-	MOVB  2(SI), AL
+	MOVB  2(DX), AL
 	MOVB  AL, 2(SP)
 	CMPQ  BX, $+25
 	JLT   staged1
-	MOVB  3(SI), AL
+	MOVB  3(DX), AL
 	MOVB  AL, 3(SP)
 	CMPQ  BX, $+33
 	JLT   staged1
-	MOVB  4(SI), AL
+	MOVB  4(DX), AL
 	MOVB  AL, 4(SP)
 	CMPQ  BX, $+41
 	JLT   staged1
-	MOVB  5(SI), AL
+	MOVB  5(DX), AL
 	MOVB  AL, 5(SP)
 	CMPQ  BX, $+49
 	JLT   staged1
-	MOVB  6(SI), AL
+	MOVB  6(DX), AL
 	MOVB  AL, 6(SP)
 	CMPQ  BX, $+57
 	JLT   staged1
-	MOVB  7(SI), AL
+	MOVB  7(DX), AL
 	MOVB  AL, 7(SP)
 
 staged1:
 	MOVQ      $-1, AX
 	BZHIQ     BX, AX, AX
 	KMOVQ     AX, K0
-	KMOVW     (SP), K1
 	KMOVQ     K0, K7
-	VMOVUPS.Z (DX), K7, Z0
+	VMOVUPS.Z (SI), K7, Z0
+	KMOVW     (SP), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(SI), K7, Z1
+	KMOVW     2(SP), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(SI), K7, Z2
+	KMOVW     4(SP), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(SI), K7, Z3
+	KMOVW     6(SP), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanetailrare
+	KMOVQ     K0, K7
 	VMOVUPS   Z0, K7, (DI)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	KMOVW     2(SP), K1
 	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DX), K7, Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K7, 64(DI)
+	VMOVUPS   Z1, K7, 64(DI)
 	CMPQ      BX, $+33
 	JLT       lanetailnarrow
-	KMOVW     4(SP), K1
 	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DX), K7, Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K7, 128(DI)
+	VMOVUPS   Z2, K7, 128(DI)
 	CMPQ      BX, $+49
 	JLT       lanetailnarrow
-	KMOVW     6(SP), K1
 	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DX), K7, Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K7, 192(DI)
+	VMOVUPS   Z3, K7, 192(DI)
 
 lanetailnarrow:
+lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -263,85 +473,221 @@ fence:
 
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
+	PREFETCHNTA 128(SI)(CX*1)
+	PREFETCHNTA 192(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-	KMOVW       (SI), K1
-	VMOVUPS     (DX), Z0
+	VMOVUPS     (SI), Z0
+	KMOVW       (DX), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
+	VMOVUPS     64(SI), Z1
+	KMOVW       2(DX), K1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
+	VMOVUPS     128(SI), Z2
+	KMOVW       4(DX), K1
+	VMOVAPS.Z   Z15, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	VMOVUPS     192(SI), Z3
+	KMOVW       6(DX), K1
+	VMOVAPS.Z   Z15, K1, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
 	VMOVNTPS    Z0, (DI)
-	KMOVW       2(SI), K1
-	VMOVUPS     64(DX), Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVNTPS    Z0, 64(DI)
-	KMOVW       4(SI), K1
-	VMOVUPS     128(DX), Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVNTPS    Z0, 128(DI)
-	KMOVW       6(SI), K1
-	VMOVUPS     192(DX), Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVNTPS    Z0, 192(DI)
+	VMOVNTPS    Z1, 64(DI)
+	VMOVNTPS    Z2, 128(DI)
+	VMOVNTPS    Z3, 192(DI)
 	ADDQ        $+256, DI
-	ADDQ        $+8, SI
-	ADDQ        $+256, DX
+	ADDQ        $+256, SI
+	ADDQ        $+8, DX
 	SUBQ        $+64, BX
 	CMPQ        BX, $+64
 	JGE         lanestream
 	JMP         lanetail
+
+lanerare:
+	VMOVUPS      (SI), Z0
+	KMOVW        (DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	KMOVW        2(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	KMOVW        4(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	KMOVW        6(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	KMOVW        (SP), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	KMOVW        2(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	KMOVW        4(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	KMOVW        6(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          lanetailback
 
 // func BackwardBytesF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBytesF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: nothing
-	// vector registers in use at once: 2
-	MOVQ dx+0(FP), DI
-	MOVQ dy+8(FP), SI
-	MOVQ mask+16(FP), DX
-	MOVQ n+24(FP), BX
-	CMPQ BX, $+64
-	JLT  lanetail
-	MOVQ ahead+32(FP), CX
-	CMPQ CX, $+1
-	JGT  lanestream
+	// vector registers in use at once: 9
+	MOVQ      dx+0(FP), DI
+	MOVQ      dy+8(FP), SI
+	MOVQ      mask+16(FP), DX
+	MOVQ      n+24(FP), BX
+	CMPQ      BX, $+64
+	JLT       lanetail
+	MOVQ      ahead+32(FP), CX
+	CMPQ      CX, $+1
+	JGT       lanestream
+	CMPQ      BX, $+256
+	JLT       laneloop
+	VCVTPH2PS (SI), Z0
+	VPMOVZXBD (DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z15
+	VCVTPH2PS 32(SI), Z0
+	VPMOVZXBD 16(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z14
+	VCVTPH2PS 64(SI), Z0
+	VPMOVZXBD 32(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z13
+	VCVTPH2PS 96(SI), Z0
+	VPMOVZXBD 48(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z12
+
+laneahead:
+	VCVTPH2PS 128(SI), Z0
+	VPMOVZXBD 64(DX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 160(SI), Z1
+	VPMOVZXBD 80(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 192(SI), Z2
+	VPMOVZXBD 96(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 224(SI), Z3
+	VPMOVZXBD 112(DX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z14, Z15, K1
+	VCMPPS    $0x03, Z12, Z13, K2
+	KORTESTQ  K1, K2
+	JNE       laneloop
+	VCVTPS2PH $0x00, Z15, Y4
+	VMOVUPS   Y4, (DI)
+	VCVTPS2PH $0x00, Z14, Y4
+	VMOVUPS   Y4, 32(DI)
+	VCVTPS2PH $0x00, Z13, Y4
+	VMOVUPS   Y4, 64(DI)
+	VCVTPS2PH $0x00, Z12, Y4
+	VMOVUPS   Y4, 96(DI)
+	VMOVAPS   Z0, Z15
+	VMOVAPS   Z1, Z14
+	VMOVAPS   Z2, Z13
+	VMOVAPS   Z3, Z12
+	ADDQ      $+128, DI
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, BX
+	CMPQ      BX, $+128
+	JGE       laneahead
 
 laneloop:
 	VCVTPH2PS (SI), Z0
 	VPMOVZXBD (DX), Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 32(SI), Z1
+	VPMOVZXBD 16(DX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 64(SI), Z2
+	VPMOVZXBD 32(DX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 96(SI), Z3
+	VPMOVZXBD 48(DX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, (DI)
-	VCVTPH2PS 32(SI), Z0
-	VPMOVZXBD 16(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VCVTPH2PS 64(SI), Z0
-	VPMOVZXBD 32(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VCVTPH2PS 96(SI), Z0
-	VPMOVZXBD 48(DX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 64(DI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVUPS   Y3, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -355,40 +701,49 @@ lanetail:
 	VPMOVZXBD.Z (DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VCVTPH2PS   Y1, Z1
+	VPMOVZXBD.Z 16(DX), K7, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
+	VCVTPH2PS   Y2, Z2
+	VPMOVZXBD.Z 32(DX), K7, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VCVTPH2PS   Y3, Z3
+	VPMOVZXBD.Z 48(DX), K7, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
 	VCVTPS2PH   $0x00, Z0, Y0
+	KMOVQ       K0, K7
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z 16(DX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
+	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z 32(DX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z3, Y3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VPMOVZXBD.Z 48(DX), K7, Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	VMOVDQU16   Y3, K7, 96(DI)
 
 lanetailnarrow:
+lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -409,26 +764,30 @@ lanestream:
 	VPMOVZXBD   (DX), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	VPMOVZXBD   16(DX), Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	VPMOVZXBD   32(DX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	VPMOVZXBD   48(DX), Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, (DI)
-	VCVTPH2PS   32(SI), Z0
-	VPMOVZXBD   16(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VCVTPH2PS   64(SI), Z0
-	VPMOVZXBD   32(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VCVTPH2PS   96(SI), Z0
-	VPMOVZXBD   48(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 64(DI)
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVNTPS    Y3, 96(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
@@ -437,135 +796,288 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-// func BackwardBitsF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+lanerare:
+	VCVTPH2PS    (SI), Z0
+	VPMOVZXBD    (DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VCVTPH2PS    32(SI), Z0
+	VPMOVZXBD    16(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VCVTPH2PS    64(SI), Z0
+	VPMOVZXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VCVTPH2PS    96(SI), Z0
+	VPMOVZXBD    48(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VPMOVZXBD.Z  (DX), K7, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VPMOVZXBD.Z  16(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	VPMOVZXBD.Z  48(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 96(DI)
+	JMP          lanetailback
+
+// func BackwardBitsF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBitsF16AVX512(SB), NOSPLIT, $16-40
-	// pointers: DI dx, SI mask, DX dy, BX elements left
+	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Z15 0x3f800000
-	// vector registers in use at once: 3
+	// vector registers in use at once: 10
 	MOVQ         dx+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         dy+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	MOVQ         dy+8(FP), SI
+	MOVQ         mask+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+4(SB), Z15
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         BX, $+256
+	JLT          laneloop
+	VCVTPH2PS    (SI), Z0
+	KMOVW        (DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z14
+	VCVTPH2PS    32(SI), Z0
+	KMOVW        2(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z13
+	VCVTPH2PS    64(SI), Z0
+	KMOVW        4(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z12
+	VCVTPH2PS    96(SI), Z0
+	KMOVW        6(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z11
+
+laneahead:
+	VCVTPH2PS 128(SI), Z0
+	KMOVW     8(DX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 160(SI), Z1
+	KMOVW     10(DX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 192(SI), Z2
+	KMOVW     12(DX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 224(SI), Z3
+	KMOVW     14(DX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z13, Z14, K1
+	VCMPPS    $0x03, Z11, Z12, K2
+	KORTESTQ  K1, K2
+	JNE       laneloop
+	VCVTPS2PH $0x00, Z14, Y4
+	VMOVUPS   Y4, (DI)
+	VCVTPS2PH $0x00, Z13, Y4
+	VMOVUPS   Y4, 32(DI)
+	VCVTPS2PH $0x00, Z12, Y4
+	VMOVUPS   Y4, 64(DI)
+	VCVTPS2PH $0x00, Z11, Y4
+	VMOVUPS   Y4, 96(DI)
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z2, Z12
+	VMOVAPS   Z3, Z11
+	ADDQ      $+128, DI
+	ADDQ      $+128, SI
+	ADDQ      $+8, DX
+	SUBQ      $+64, BX
+	CMPQ      BX, $+128
+	JGE       laneahead
 
 laneloop:
-	KMOVW     (SI), K1
-	VCVTPH2PS (DX), Z0
+	VCVTPH2PS (SI), Z0
+	KMOVW     (DX), K1
 	VMOVAPS.Z Z15, K1, Z1
 	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 32(SI), Z1
+	KMOVW     2(DX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 64(SI), Z2
+	KMOVW     4(DX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 96(SI), Z3
+	KMOVW     6(DX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, (DI)
-	KMOVW     2(SI), K1
-	VCVTPH2PS 32(DX), Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(DI)
-	KMOVW     4(SI), K1
-	VCVTPH2PS 64(DX), Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(DI)
-	KMOVW     6(SI), K1
-	VCVTPH2PS 96(DX), Z0
-	VMOVAPS.Z Z15, K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+8, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, BX
-	CMPQ      BX, $+64
-	JGE       laneloop
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVUPS   Y1, 32(DI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVUPS   Y2, 64(DI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVUPS   Y3, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
-	MOVB  (SI), AL
+	MOVB  (DX), AL
 	MOVB  AL, (SP)
 	CMPQ  BX, $+9
 	JLT   staged1
-	MOVB  1(SI), AL
+	MOVB  1(DX), AL
 	MOVB  AL, 1(SP)
 	CMPQ  BX, $+17
 	JLT   staged1
-	MOVB  2(SI), AL
+	MOVB  2(DX), AL
 	MOVB  AL, 2(SP)
 	CMPQ  BX, $+25
 	JLT   staged1
-	MOVB  3(SI), AL
+	MOVB  3(DX), AL
 	MOVB  AL, 3(SP)
 	CMPQ  BX, $+33
 	JLT   staged1
-	MOVB  4(SI), AL
+	MOVB  4(DX), AL
 	MOVB  AL, 4(SP)
 	CMPQ  BX, $+41
 	JLT   staged1
-	MOVB  5(SI), AL
+	MOVB  5(DX), AL
 	MOVB  AL, 5(SP)
 	CMPQ  BX, $+49
 	JLT   staged1
-	MOVB  6(SI), AL
+	MOVB  6(DX), AL
 	MOVB  AL, 6(SP)
 	CMPQ  BX, $+57
 	JLT   staged1
-	MOVB  7(SI), AL
+	MOVB  7(DX), AL
 	MOVB  AL, 7(SP)
 
 staged1:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K0
-	KMOVW       (SP), K1
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
+	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
+	KMOVW       (SP), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVDQU16.Z 32(SI), K7, Y1
+	VCVTPH2PS   Y1, Z1
+	KMOVW       2(SP), K1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16.Z 64(SI), K7, Y2
+	VCVTPH2PS   Y2, Z2
+	KMOVW       4(SP), K1
+	VMOVAPS.Z   Z15, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVDQU16.Z 96(SI), K7, Y3
+	VCVTPH2PS   Y3, Z3
+	KMOVW       6(SP), K1
+	VMOVAPS.Z   Z15, K1, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
 	VCVTPS2PH   $0x00, Z0, Y0
+	KMOVQ       K0, K7
 	VMOVDQU16   Y0, K7, (DI)
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	KMOVW       2(SP), K1
+	VCVTPS2PH   $0x00, Z1, Y1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 32(DI)
+	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	KMOVW       4(SP), K1
+	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KMOVW       6(SP), K1
+	VCVTPS2PH   $0x00, Z3, Y3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVDQU16   Y0, K7, 96(DI)
+	VMOVDQU16   Y3, K7, 96(DI)
 
 lanetailnarrow:
+lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -580,63 +1092,213 @@ fence:
 
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	KMOVW       (SI), K1
-	VCVTPH2PS   (DX), Z0
+	VCVTPH2PS   (SI), Z0
+	KMOVW       (DX), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
+	VCVTPH2PS   32(SI), Z1
+	KMOVW       2(DX), K1
+	VMOVAPS.Z   Z15, K1, Z2
+	VMULPS      Z2, Z1, Z1
+	VCVTPH2PS   64(SI), Z2
+	KMOVW       4(DX), K1
+	VMOVAPS.Z   Z15, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	VCVTPH2PS   96(SI), Z3
+	KMOVW       6(DX), K1
+	VMOVAPS.Z   Z15, K1, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, (DI)
-	KMOVW       2(SI), K1
-	VCVTPH2PS   32(DX), Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	KMOVW       4(SI), K1
-	VCVTPH2PS   64(DX), Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	KMOVW       6(SI), K1
-	VCVTPH2PS   96(DX), Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(DI)
+	VCVTPS2PH   $0x00, Z1, Y1
+	VMOVNTPS    Y1, 32(DI)
+	VCVTPS2PH   $0x00, Z2, Y2
+	VMOVNTPS    Y2, 64(DI)
+	VCVTPS2PH   $0x00, Z3, Y3
+	VMOVNTPS    Y3, 96(DI)
 	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
 	SUBQ        $+64, BX
 	CMPQ        BX, $+64
 	JGE         lanestream
 	JMP         lanetail
+
+lanerare:
+	VCVTPH2PS    (SI), Z0
+	KMOVW        (DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, (DI)
+	VCVTPH2PS    32(SI), Z0
+	KMOVW        2(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VCVTPH2PS    64(SI), Z0
+	KMOVW        4(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VCVTPH2PS    96(SI), Z0
+	KMOVW        6(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVUPS      Y0, 96(DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	KMOVW        (SP), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	KMOVW        2(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	KMOVW        4(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y0
+	VCVTPH2PS    Y0, Z0
+	KMOVW        6(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 96(DI)
+	JMP          lanetailback
 
 // func BackwardBytesBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBytesBF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Z15 table, Z14 table, K6 Uppers, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// vector registers in use at once: 11
+	// vector registers in use at once: 16
 	MOVQ         dx+0(FP), DI
 	MOVQ         dy+8(FP), SI
 	MOVQ         mask+16(FP), DX
-	VMOVUPS      constantsAVX512<>+4(SB), Z15
-	VMOVUPS      constantsAVX512<>+68(SB), Z14
+	VMOVUPS      constantsAVX512<>+8(SB), Z15
+	VMOVUPS      constantsAVX512<>+72(SB), Z14
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+132(SB), Z13
-	VBROADCASTSS constantsAVX512<>+136(SB), Z12
-	VMOVUPS      constantsAVX512<>+140(SB), Z11
-	VMOVUPS      constantsAVX512<>+204(SB), Z10
+	VBROADCASTSS constantsAVX512<>+136(SB), Z13
+	VBROADCASTSS constantsAVX512<>+140(SB), Z12
+	VMOVUPS      constantsAVX512<>+144(SB), Z11
+	VMOVUPS      constantsAVX512<>+208(SB), Z10
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         BX, $+256
+	JLT          laneloop
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VPMOVZXBD    (DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z9
+	VPERMW.Z     (SI), Z14, K6, Z0
+	VPMOVZXBD    16(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z8
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VPMOVZXBD    32(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z7
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	VPMOVZXBD    48(DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z6
+
+laneahead:
+	VPERMW.Z   128(SI), Z15, K6, Z0
+	VPMOVZXBD  64(DX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   128(SI), Z14, K6, Z1
+	VPMOVZXBD  80(DX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   192(SI), Z15, K6, Z2
+	VPMOVZXBD  96(DX), Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   192(SI), Z14, K6, Z3
+	VPMOVZXBD  112(DX), Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z8, Z9, K1
+	VCMPPS     $0x03, Z6, Z7, K2
+	KORTESTQ   K1, K2
+	JNE        laneloop
+	VMOVDQA64  Z9, Z4
+	VPERMT2W   Z8, Z10, Z4
+	VMOVDQA64  Z9, Z5
+	VPERMT2W   Z8, Z11, Z5
+	VPTERNLOGD $0xf8, Z13, Z4, Z5
+	VPCMPUW    $0x06, Z12, Z5, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVDQA64  Z7, Z4
+	VPERMT2W   Z6, Z10, Z4
+	VMOVDQA64  Z7, Z5
+	VPERMT2W   Z6, Z11, Z5
+	VPTERNLOGD $0xf8, Z13, Z4, Z5
+	VPCMPUW    $0x06, Z12, Z5, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVUPS    Z4, 64(DI)
+	VMOVAPS    Z0, Z9
+	VMOVAPS    Z1, Z8
+	VMOVAPS    Z2, Z7
+	VMOVAPS    Z3, Z6
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        laneahead
 
 laneloop:
 	VPERMW.Z   (SI), Z15, K6, Z0
@@ -647,34 +1309,40 @@ laneloop:
 	VPMOVZXBD  16(DX), Z2
 	VCVTDQ2PS  Z2, Z2
 	VMULPS     Z2, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
+	VPERMW.Z   64(SI), Z15, K6, Z2
+	VPMOVZXBD  32(DX), Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(SI), Z14, K6, Z3
+	VPMOVZXBD  48(DX), Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z10, Z4
 	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
 	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	VPERMW.Z   64(SI), Z15, K6, Z0
-	VPMOVZXBD  32(DX), Z1
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z1, Z0, Z0
-	VPERMW.Z   64(SI), Z14, K6, Z1
-	VPMOVZXBD  48(DX), Z2
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z2, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPADDW     Z13, Z0, K1, Z0
+	VMOVUPS    Z0, 64(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -689,8 +1357,6 @@ lanetail:
 	VPMOVZXBD.Z (DX), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMULPS      Z1, Z0, Z0
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
@@ -698,8 +1364,6 @@ lanetail:
 	VPMOVZXBD.Z 16(DX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
@@ -707,8 +1371,6 @@ lanetail:
 	VPMOVZXBD.Z 32(DX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMULPS      Z3, Z2, Z2
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
@@ -716,6 +1378,16 @@ lanetail:
 	VPMOVZXBD.Z 48(DX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -735,6 +1407,7 @@ lanetailnarrow:
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
+lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -759,28 +1432,32 @@ lanestream:
 	VPMOVZXBD   16(DX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
+	VPERMW.Z    64(SI), Z15, K6, Z2
+	VPMOVZXBD   32(DX), Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VPERMW.Z    64(SI), Z14, K6, Z3
+	VPMOVZXBD   48(DX), Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z10, Z4
 	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPTERNLOGD  $0xf8, Z13, Z4, Z0
 	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	VPERMW.Z    64(SI), Z15, K6, Z0
-	VPMOVZXBD   32(DX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    64(SI), Z14, K6, Z1
-	VPMOVZXBD   48(DX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
+	VPADDW      Z13, Z4, K1, Z4
+	VMOVNTPS    Z4, (DI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z10, Z0
+	VPERMT2W    Z3, Z11, Z2
+	VPTERNLOGD  $0xf8, Z13, Z0, Z2
+	VPCMPUW     $0x06, Z12, Z2, K1
+	VPADDW      Z13, Z0, K1, Z0
+	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
@@ -789,143 +1466,317 @@ lanestream:
 	JGE         lanestream
 	JMP         lanetail
 
-// func BackwardBitsBF16AVX512(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+lanerare:
+	VPERMW.Z     (SI), Z15, K6, Z0
+	VPMOVZXBD    (DX), Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     (SI), Z14, K6, Z2
+	VPMOVZXBD    16(DX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z10, Z3
+	VPERMT2W     Z2, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z3, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z3, K1, Z3
+	VMOVUPS      Z3, (DI)
+	VPERMW.Z     64(SI), Z15, K6, Z0
+	VPMOVZXBD    32(DX), Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     64(SI), Z14, K6, Z2
+	VPMOVZXBD    48(DX), Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z10, Z1
+	VPERMT2W     Z2, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z1, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z1, K1, Z1
+	VMOVUPS      Z1, 64(DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VPMOVZXBD.Z  (DX), K7, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VPMOVZXBD.Z  16(DX), K7, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z10, Z3
+	VPERMT2W     Z2, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z3, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	VPMOVZXBD.Z  32(DX), K7, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	VPMOVZXBD.Z  48(DX), K7, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z10, Z1
+	VPERMT2W     Z2, Z11, Z0
+	VPTERNLOGD   $0xf8, Z13, Z1, Z0
+	VPCMPUW      $0x06, Z12, Z0, K1
+	VPADDW       Z13, Z1, K1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z1, K7, 64(DI)
+	JMP          lanetailback
+
+// func BackwardBitsBF16AVX512(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·BackwardBitsBF16AVX512(SB), NOSPLIT, $16-40
-	// pointers: DI dx, SI mask, DX dy, BX elements left
+	// pointers: DI dx, SI dy, DX mask, BX elements left
 	// per call: Z15 0x3f800000, Z14 table, Z13 table, K6 Uppers, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// vector registers in use at once: 12
+	// vector registers in use at once: 17
 	MOVQ         dx+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         dy+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VMOVUPS      constantsAVX512<>+4(SB), Z14
-	VMOVUPS      constantsAVX512<>+68(SB), Z13
+	MOVQ         dy+8(FP), SI
+	MOVQ         mask+16(FP), DX
+	VBROADCASTSS constantsAVX512<>+4(SB), Z15
+	VMOVUPS      constantsAVX512<>+8(SB), Z14
+	VMOVUPS      constantsAVX512<>+72(SB), Z13
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+132(SB), Z12
-	VBROADCASTSS constantsAVX512<>+136(SB), Z11
-	VMOVUPS      constantsAVX512<>+140(SB), Z10
-	VMOVUPS      constantsAVX512<>+204(SB), Z9
+	VBROADCASTSS constantsAVX512<>+136(SB), Z12
+	VBROADCASTSS constantsAVX512<>+140(SB), Z11
+	VMOVUPS      constantsAVX512<>+144(SB), Z10
+	VMOVUPS      constantsAVX512<>+208(SB), Z9
 	MOVQ         n+24(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
 	MOVQ         ahead+32(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
+	CMPQ         BX, $+256
+	JLT          laneloop
+	VPERMW.Z     (SI), Z14, K6, Z0
+	KMOVW        (DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z8
+	VPERMW.Z     (SI), Z13, K6, Z0
+	KMOVW        2(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z7
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	KMOVW        4(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z6
+	VPERMW.Z     64(SI), Z13, K6, Z0
+	KMOVW        6(DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z5
+
+laneahead:
+	VPERMW.Z   128(SI), Z14, K6, Z0
+	KMOVW      8(DX), K1
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   128(SI), Z13, K6, Z1
+	KMOVW      10(DX), K1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   192(SI), Z14, K6, Z2
+	KMOVW      12(DX), K1
+	VMOVAPS.Z  Z15, K1, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   192(SI), Z13, K6, Z3
+	KMOVW      14(DX), K1
+	VMOVAPS.Z  Z15, K1, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
+	KORTESTQ   K1, K2
+	JNE        laneloop
+	VMOVDQA64  Z8, Z4
+	VPERMT2W   Z7, Z9, Z4
+	VMOVDQA64  Z8, Z16
+	VPERMT2W   Z7, Z10, Z16
+	VPTERNLOGD $0xf8, Z12, Z4, Z16
+	VPCMPUW    $0x06, Z11, Z16, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVDQA64  Z6, Z4
+	VPERMT2W   Z5, Z9, Z4
+	VMOVDQA64  Z6, Z16
+	VPERMT2W   Z5, Z10, Z16
+	VPTERNLOGD $0xf8, Z12, Z4, Z16
+	VPCMPUW    $0x06, Z11, Z16, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVUPS    Z4, 64(DI)
+	VMOVAPS    Z0, Z8
+	VMOVAPS    Z1, Z7
+	VMOVAPS    Z2, Z6
+	VMOVAPS    Z3, Z5
+	ADDQ       $+128, DI
+	ADDQ       $+128, SI
+	ADDQ       $+8, DX
+	SUBQ       $+64, BX
+	CMPQ       BX, $+128
+	JGE        laneahead
 
 laneloop:
-	KMOVW      (SI), K1
-	VPERMW.Z   (DX), Z14, K6, Z0
+	VPERMW.Z   (SI), Z14, K6, Z0
+	KMOVW      (DX), K1
 	VMOVAPS.Z  Z15, K1, Z1
 	VMULPS     Z1, Z0, Z0
-	KMOVW      2(SI), K1
-	VPERMW.Z   (DX), Z13, K6, Z1
+	VPERMW.Z   (SI), Z13, K6, Z1
+	KMOVW      2(DX), K1
 	VMOVAPS.Z  Z15, K1, Z2
 	VMULPS     Z2, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
+	VPERMW.Z   64(SI), Z14, K6, Z2
+	KMOVW      4(DX), K1
+	VMOVAPS.Z  Z15, K1, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(SI), Z13, K6, Z3
+	KMOVW      6(DX), K1
+	VMOVAPS.Z  Z15, K1, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
 	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
 	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, (DI)
-	KMOVW      4(SI), K1
-	VPERMW.Z   64(DX), Z14, K6, Z0
-	VMOVAPS.Z  Z15, K1, Z1
-	VMULPS     Z1, Z0, Z0
-	KMOVW      6(SI), K1
-	VPERMW.Z   64(DX), Z13, K6, Z1
-	VMOVAPS.Z  Z15, K1, Z2
-	VMULPS     Z2, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
-	VMOVUPS    Z2, 64(DI)
-	ADDQ       $+128, DI
-	ADDQ       $+8, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, BX
-	CMPQ       BX, $+64
-	JGE        laneloop
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVUPS    Z4, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVUPS    Z0, 64(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+128, SI
+	ADDQ $+8, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, (SP)
-	MOVB  (SI), AL
+	MOVB  (DX), AL
 	MOVB  AL, (SP)
 	CMPQ  BX, $+9
 	JLT   staged1
-	MOVB  1(SI), AL
+	MOVB  1(DX), AL
 	MOVB  AL, 1(SP)
 	CMPQ  BX, $+17
 	JLT   staged1
-	MOVB  2(SI), AL
+	MOVB  2(DX), AL
 	MOVB  AL, 2(SP)
 	CMPQ  BX, $+25
 	JLT   staged1
-	MOVB  3(SI), AL
+	MOVB  3(DX), AL
 	MOVB  AL, 3(SP)
 	CMPQ  BX, $+33
 	JLT   staged1
-	MOVB  4(SI), AL
+	MOVB  4(DX), AL
 	MOVB  AL, 4(SP)
 	CMPQ  BX, $+41
 	JLT   staged1
-	MOVB  5(SI), AL
+	MOVB  5(DX), AL
 	MOVB  AL, 5(SP)
 	CMPQ  BX, $+49
 	JLT   staged1
-	MOVB  6(SI), AL
+	MOVB  6(DX), AL
 	MOVB  AL, 6(SP)
 	CMPQ  BX, $+57
 	JLT   staged1
-	MOVB  7(SI), AL
+	MOVB  7(DX), AL
 	MOVB  AL, 7(SP)
 
 staged1:
 	MOVQ        $-1, AX
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K0
-	KMOVW       (SP), K1
 	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
+	VMOVDQU16.Z (SI), K7, Y0
 	VPMOVZXWD   Y0, Z0
 	VPSLLD      $0x10, Z0, Z0
+	KMOVW       (SP), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KMOVW       2(SP), K1
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y1
+	VMOVDQU16.Z 32(SI), K7, Y1
 	VPMOVZXWD   Y1, Z1
 	VPSLLD      $0x10, Z1, Z1
+	KMOVW       2(SP), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KMOVW       4(SP), K1
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y2
+	VMOVDQU16.Z 64(SI), K7, Y2
 	VPMOVZXWD   Y2, Z2
 	VPSLLD      $0x10, Z2, Z2
+	KMOVW       4(SP), K1
 	VMOVAPS.Z   Z15, K1, Z3
 	VMULPS      Z3, Z2, Z2
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	KMOVW       6(SP), K1
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y3
+	VMOVDQU16.Z 96(SI), K7, Y3
 	VPMOVZXWD   Y3, Z3
 	VPSLLD      $0x10, Z3, Z3
+	KMOVW       6(SP), K1
 	VMOVAPS.Z   Z15, K1, Z4
 	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
+	CMPQ        BX, $+49
+	JLT         lanetailnarrow
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
@@ -945,6 +1796,7 @@ lanetailnarrow:
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
+lanetailback:
 laneend:
 	MOVQ  ahead+32(FP), AX
 	TESTB $0x01, AL
@@ -959,111 +1811,214 @@ fence:
 
 lanestream:
 	PREFETCHNTA (SI)(CX*1)
+	PREFETCHNTA 64(SI)(CX*1)
 	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	KMOVW       (SI), K1
-	VPERMW.Z    (DX), Z14, K6, Z0
+	VPERMW.Z    (SI), Z14, K6, Z0
+	KMOVW       (DX), K1
 	VMOVAPS.Z   Z15, K1, Z1
 	VMULPS      Z1, Z0, Z0
-	KMOVW       2(SI), K1
-	VPERMW.Z    (DX), Z13, K6, Z1
+	VPERMW.Z    (SI), Z13, K6, Z1
+	KMOVW       2(DX), K1
 	VMOVAPS.Z   Z15, K1, Z2
 	VMULPS      Z2, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
+	VPERMW.Z    64(SI), Z14, K6, Z2
+	KMOVW       4(DX), K1
+	VMOVAPS.Z   Z15, K1, Z3
+	VMULPS      Z3, Z2, Z2
+	VPERMW.Z    64(SI), Z13, K6, Z3
+	KMOVW       6(DX), K1
+	VMOVAPS.Z   Z15, K1, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z9, Z4
 	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPTERNLOGD  $0xf8, Z12, Z4, Z0
 	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, (DI)
-	KMOVW       4(SI), K1
-	VPERMW.Z    64(DX), Z14, K6, Z0
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	KMOVW       6(SI), K1
-	VPERMW.Z    64(DX), Z13, K6, Z1
-	VMOVAPS.Z   Z15, K1, Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(DI)
+	VPADDW      Z12, Z4, K1, Z4
+	VMOVNTPS    Z4, (DI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z9, Z0
+	VPERMT2W    Z3, Z10, Z2
+	VPTERNLOGD  $0xf8, Z12, Z0, Z2
+	VPCMPUW     $0x06, Z11, Z2, K1
+	VPADDW      Z12, Z0, K1, Z0
+	VMOVNTPS    Z0, 64(DI)
 	ADDQ        $+128, DI
-	ADDQ        $+8, SI
-	ADDQ        $+128, DX
+	ADDQ        $+128, SI
+	ADDQ        $+8, DX
 	SUBQ        $+64, BX
 	CMPQ        BX, $+64
 	JGE         lanestream
 	JMP         lanetail
 
-DATA constantsAVX512<>+0(SB)/4, $0x3f800000
-DATA constantsAVX512<>+4(SB)/4, $0x00000000
-DATA constantsAVX512<>+8(SB)/4, $0x00010000
-DATA constantsAVX512<>+12(SB)/4, $0x00020000
-DATA constantsAVX512<>+16(SB)/4, $0x00030000
-DATA constantsAVX512<>+20(SB)/4, $0x00040000
-DATA constantsAVX512<>+24(SB)/4, $0x00050000
-DATA constantsAVX512<>+28(SB)/4, $0x00060000
-DATA constantsAVX512<>+32(SB)/4, $0x00070000
-DATA constantsAVX512<>+36(SB)/4, $0x00080000
-DATA constantsAVX512<>+40(SB)/4, $0x00090000
-DATA constantsAVX512<>+44(SB)/4, $0x000a0000
-DATA constantsAVX512<>+48(SB)/4, $0x000b0000
-DATA constantsAVX512<>+52(SB)/4, $0x000c0000
-DATA constantsAVX512<>+56(SB)/4, $0x000d0000
-DATA constantsAVX512<>+60(SB)/4, $0x000e0000
-DATA constantsAVX512<>+64(SB)/4, $0x000f0000
-DATA constantsAVX512<>+68(SB)/4, $0x00100000
-DATA constantsAVX512<>+72(SB)/4, $0x00110000
-DATA constantsAVX512<>+76(SB)/4, $0x00120000
-DATA constantsAVX512<>+80(SB)/4, $0x00130000
-DATA constantsAVX512<>+84(SB)/4, $0x00140000
-DATA constantsAVX512<>+88(SB)/4, $0x00150000
-DATA constantsAVX512<>+92(SB)/4, $0x00160000
-DATA constantsAVX512<>+96(SB)/4, $0x00170000
-DATA constantsAVX512<>+100(SB)/4, $0x00180000
-DATA constantsAVX512<>+104(SB)/4, $0x00190000
-DATA constantsAVX512<>+108(SB)/4, $0x001a0000
-DATA constantsAVX512<>+112(SB)/4, $0x001b0000
-DATA constantsAVX512<>+116(SB)/4, $0x001c0000
-DATA constantsAVX512<>+120(SB)/4, $0x001d0000
-DATA constantsAVX512<>+124(SB)/4, $0x001e0000
-DATA constantsAVX512<>+128(SB)/4, $0x001f0000
-DATA constantsAVX512<>+132(SB)/4, $0x00010001
-DATA constantsAVX512<>+136(SB)/4, $0x80008000
-DATA constantsAVX512<>+140(SB)/4, $0x00020000
-DATA constantsAVX512<>+144(SB)/4, $0x00060004
-DATA constantsAVX512<>+148(SB)/4, $0x000a0008
-DATA constantsAVX512<>+152(SB)/4, $0x000e000c
-DATA constantsAVX512<>+156(SB)/4, $0x00120010
-DATA constantsAVX512<>+160(SB)/4, $0x00160014
-DATA constantsAVX512<>+164(SB)/4, $0x001a0018
-DATA constantsAVX512<>+168(SB)/4, $0x001e001c
-DATA constantsAVX512<>+172(SB)/4, $0x00220020
-DATA constantsAVX512<>+176(SB)/4, $0x00260024
-DATA constantsAVX512<>+180(SB)/4, $0x002a0028
-DATA constantsAVX512<>+184(SB)/4, $0x002e002c
-DATA constantsAVX512<>+188(SB)/4, $0x00320030
-DATA constantsAVX512<>+192(SB)/4, $0x00360034
-DATA constantsAVX512<>+196(SB)/4, $0x003a0038
-DATA constantsAVX512<>+200(SB)/4, $0x003e003c
-DATA constantsAVX512<>+204(SB)/4, $0x00030001
-DATA constantsAVX512<>+208(SB)/4, $0x00070005
-DATA constantsAVX512<>+212(SB)/4, $0x000b0009
-DATA constantsAVX512<>+216(SB)/4, $0x000f000d
-DATA constantsAVX512<>+220(SB)/4, $0x00130011
-DATA constantsAVX512<>+224(SB)/4, $0x00170015
-DATA constantsAVX512<>+228(SB)/4, $0x001b0019
-DATA constantsAVX512<>+232(SB)/4, $0x001f001d
-DATA constantsAVX512<>+236(SB)/4, $0x00230021
-DATA constantsAVX512<>+240(SB)/4, $0x00270025
-DATA constantsAVX512<>+244(SB)/4, $0x002b0029
-DATA constantsAVX512<>+248(SB)/4, $0x002f002d
-DATA constantsAVX512<>+252(SB)/4, $0x00330031
-DATA constantsAVX512<>+256(SB)/4, $0x00370035
-DATA constantsAVX512<>+260(SB)/4, $0x003b0039
-DATA constantsAVX512<>+264(SB)/4, $0x003f003d
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $268
+lanerare:
+	VPERMW.Z     (SI), Z14, K6, Z0
+	KMOVW        (DX), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     (SI), Z13, K6, Z2
+	KMOVW        2(DX), K1
+	VMOVAPS.Z    Z15, K1, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z9, Z3
+	VPERMT2W     Z2, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z3, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z3, K1, Z3
+	VMOVUPS      Z3, (DI)
+	VPERMW.Z     64(SI), Z14, K6, Z0
+	KMOVW        4(DX), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VPERMW.Z     64(SI), Z13, K6, Z2
+	KMOVW        6(DX), K1
+	VMOVAPS.Z    Z15, K1, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z9, Z1
+	VPERMT2W     Z2, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z1, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z1, K1, Z1
+	VMOVUPS      Z1, 64(DI)
+	JMP          laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVDQU16.Z  (SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KMOVW        (SP), K1
+	VMOVAPS.Z    Z15, K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVDQU16.Z  32(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	KMOVW        2(SP), K1
+	VMOVAPS.Z    Z15, K1, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z9, Z3
+	VPERMT2W     Z2, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z3, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16.Z  64(SI), K7, Y0
+	VPMOVZXWD    Y0, Z0
+	VPSLLD       $0x10, Z0, Z0
+	KMOVW        4(SP), K1
+	VMOVAPS.Z    Z15, K1, Z2
+	VMULPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
+	VPMOVZXWD    Y2, Z2
+	VPSLLD       $0x10, Z2, Z2
+	KMOVW        6(SP), K1
+	VMOVAPS.Z    Z15, K1, Z3
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z9, Z1
+	VPERMT2W     Z2, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z1, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z1, K1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z1, K7, 64(DI)
+	JMP          lanetailback
+
+DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+4(SB)/4, $0x3f800000
+DATA constantsAVX512<>+8(SB)/4, $0x00000000
+DATA constantsAVX512<>+12(SB)/4, $0x00010000
+DATA constantsAVX512<>+16(SB)/4, $0x00020000
+DATA constantsAVX512<>+20(SB)/4, $0x00030000
+DATA constantsAVX512<>+24(SB)/4, $0x00040000
+DATA constantsAVX512<>+28(SB)/4, $0x00050000
+DATA constantsAVX512<>+32(SB)/4, $0x00060000
+DATA constantsAVX512<>+36(SB)/4, $0x00070000
+DATA constantsAVX512<>+40(SB)/4, $0x00080000
+DATA constantsAVX512<>+44(SB)/4, $0x00090000
+DATA constantsAVX512<>+48(SB)/4, $0x000a0000
+DATA constantsAVX512<>+52(SB)/4, $0x000b0000
+DATA constantsAVX512<>+56(SB)/4, $0x000c0000
+DATA constantsAVX512<>+60(SB)/4, $0x000d0000
+DATA constantsAVX512<>+64(SB)/4, $0x000e0000
+DATA constantsAVX512<>+68(SB)/4, $0x000f0000
+DATA constantsAVX512<>+72(SB)/4, $0x00100000
+DATA constantsAVX512<>+76(SB)/4, $0x00110000
+DATA constantsAVX512<>+80(SB)/4, $0x00120000
+DATA constantsAVX512<>+84(SB)/4, $0x00130000
+DATA constantsAVX512<>+88(SB)/4, $0x00140000
+DATA constantsAVX512<>+92(SB)/4, $0x00150000
+DATA constantsAVX512<>+96(SB)/4, $0x00160000
+DATA constantsAVX512<>+100(SB)/4, $0x00170000
+DATA constantsAVX512<>+104(SB)/4, $0x00180000
+DATA constantsAVX512<>+108(SB)/4, $0x00190000
+DATA constantsAVX512<>+112(SB)/4, $0x001a0000
+DATA constantsAVX512<>+116(SB)/4, $0x001b0000
+DATA constantsAVX512<>+120(SB)/4, $0x001c0000
+DATA constantsAVX512<>+124(SB)/4, $0x001d0000
+DATA constantsAVX512<>+128(SB)/4, $0x001e0000
+DATA constantsAVX512<>+132(SB)/4, $0x001f0000
+DATA constantsAVX512<>+136(SB)/4, $0x00010001
+DATA constantsAVX512<>+140(SB)/4, $0x80008000
+DATA constantsAVX512<>+144(SB)/4, $0x00020000
+DATA constantsAVX512<>+148(SB)/4, $0x00060004
+DATA constantsAVX512<>+152(SB)/4, $0x000a0008
+DATA constantsAVX512<>+156(SB)/4, $0x000e000c
+DATA constantsAVX512<>+160(SB)/4, $0x00120010
+DATA constantsAVX512<>+164(SB)/4, $0x00160014
+DATA constantsAVX512<>+168(SB)/4, $0x001a0018
+DATA constantsAVX512<>+172(SB)/4, $0x001e001c
+DATA constantsAVX512<>+176(SB)/4, $0x00220020
+DATA constantsAVX512<>+180(SB)/4, $0x00260024
+DATA constantsAVX512<>+184(SB)/4, $0x002a0028
+DATA constantsAVX512<>+188(SB)/4, $0x002e002c
+DATA constantsAVX512<>+192(SB)/4, $0x00320030
+DATA constantsAVX512<>+196(SB)/4, $0x00360034
+DATA constantsAVX512<>+200(SB)/4, $0x003a0038
+DATA constantsAVX512<>+204(SB)/4, $0x003e003c
+DATA constantsAVX512<>+208(SB)/4, $0x00030001
+DATA constantsAVX512<>+212(SB)/4, $0x00070005
+DATA constantsAVX512<>+216(SB)/4, $0x000b0009
+DATA constantsAVX512<>+220(SB)/4, $0x000f000d
+DATA constantsAVX512<>+224(SB)/4, $0x00130011
+DATA constantsAVX512<>+228(SB)/4, $0x00170015
+DATA constantsAVX512<>+232(SB)/4, $0x001b0019
+DATA constantsAVX512<>+236(SB)/4, $0x001f001d
+DATA constantsAVX512<>+240(SB)/4, $0x00230021
+DATA constantsAVX512<>+244(SB)/4, $0x00270025
+DATA constantsAVX512<>+248(SB)/4, $0x002b0029
+DATA constantsAVX512<>+252(SB)/4, $0x002f002d
+DATA constantsAVX512<>+256(SB)/4, $0x00330031
+DATA constantsAVX512<>+260(SB)/4, $0x00370035
+DATA constantsAVX512<>+264(SB)/4, $0x003b0039
+DATA constantsAVX512<>+268(SB)/4, $0x003f003d
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $272

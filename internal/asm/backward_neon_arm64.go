@@ -14,7 +14,7 @@ func BackwardBytesNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsNEON(dx *float32, mask *uint8, dy *float32, n int, ahead int)
+func BackwardBitsNEON(dx *float32, dy *float32, mask *uint8, n int, ahead int)
 
 // BackwardBytesF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
@@ -26,7 +26,7 @@ func BackwardBytesF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsF16NEON(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+func BackwardBitsF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)
 
 // BackwardBytesBF16NEON sets dx = dy*mask, mask a byte per element. In place (dx == dy) is allowed.
 // It runs over n >= 1 elements.
@@ -38,4 +38,4 @@ func BackwardBytesBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func BackwardBitsBF16NEON(dx *uint16, mask *uint8, dy *uint16, n int, ahead int)
+func BackwardBitsBF16NEON(dx *uint16, dy *uint16, mask *uint8, n int, ahead int)

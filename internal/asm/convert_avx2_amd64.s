@@ -746,39 +746,48 @@ lanestream:
 
 lanerare:
 	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPOR         Y3, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y0, Y2, Y4
+	VMOVUPS      32(SI), Y0
+	VPAND        Y1, Y0, Y2
+	VPOR         Y3, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y0, Y2, Y5
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y15, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (DI)
 	VMOVUPS      64(SI), Y0
-	VMOVUPS      96(SI), Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPAND        Y1, Y0, Y2
+	VPOR         Y3, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y0, Y2, Y4
+	VMOVUPS      96(SI), Y0
+	VPAND        Y1, Y0, Y1
+	VPOR         Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y15, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -788,39 +797,48 @@ lanerare:
 
 lanetailrare:
 	VMOVUPS      64(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPOR         Y3, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y0, Y2, Y4
+	VMOVUPS      96(SP), Y0
+	VPAND        Y1, Y0, Y2
+	VPOR         Y3, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y5
+	VBLENDVPS    Y5, Y0, Y2, Y5
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y5, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y5, Y2
+	VPADDD       Y15, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SP)
 	VMOVUPS      128(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y15, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPAND        Y1, Y0, Y2
+	VPOR         Y3, Y2, Y2
+	VCMPPS       $0x07, Y0, Y0, Y4
+	VBLENDVPS    Y4, Y0, Y2, Y4
+	VMOVUPS      160(SP), Y0
+	VPAND        Y1, Y0, Y1
+	VPOR         Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y15, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1055,7 +1073,7 @@ TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 2
 	MOVQ    y+0(FP), DI
 	MOVQ    x+8(FP), SI
-	VMOVUPS constantsAVX2<>+8(SB), Y15
+	VMOVUPS constantsAVX2<>+12(SB), Y15
 	MOVQ    n+16(FP), DX
 	CMPQ    DX, $+32
 	JLT     lanetail
@@ -1272,12 +1290,12 @@ TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+40(SB), Y15
-	VBROADCASTSS constantsAVX2<>+44(SB), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y13
-	VBROADCASTSS constantsAVX2<>+52(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS constantsAVX2<>+44(SB), Y15
+	VBROADCASTSS constantsAVX2<>+48(SB), Y14
+	VBROADCASTSS constantsAVX2<>+52(SB), Y13
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -1602,12 +1620,12 @@ TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+40(SB), Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y13
-	VBROADCASTSS constantsAVX2<>+64(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS constantsAVX2<>+44(SB), Y15
+	VBROADCASTSS constantsAVX2<>+68(SB), Y14
+	VBROADCASTSS constantsAVX2<>+52(SB), Y13
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -1928,12 +1946,13 @@ lanestream:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x0, Y14 0x400000
-	// vector registers in use at once: 3
+	// per call: Y15 0x0, Y14 0x7fffffff, Y13 0x400000
+	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+68(SB), Y14
+	VBROADCASTSS constantsAVX2<>+76(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -1945,22 +1964,26 @@ laneloop:
 	VPMOVZXBD   (SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, (DI)
 	VPMOVZXBD   8(SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 32(DI)
 	VPMOVZXBD   16(SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 64(DI)
 	VPMOVZXBD   24(SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 96(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -2021,28 +2044,32 @@ piece5:
 	VPMOVZXBD   128(SP), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, (SP)
 	CMPQ        DX, $+9
 	JLT         lanetailnarrow
 	VPMOVZXBD   136(SP), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 32(SP)
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
 	VPMOVZXBD   144(SP), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 64(SP)
 	CMPQ        DX, $+25
 	JLT         lanetailnarrow
 	VPMOVZXBD   152(SP), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVUPS     Y0, 96(SP)
 
 lanetailnarrow:
@@ -2130,22 +2157,26 @@ lanestream:
 	VPMOVZXBD   (SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVNTPS    Y0, (DI)
 	VPMOVZXBD   8(SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVNTPS    Y0, 32(DI)
 	VPMOVZXBD   16(SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVNTPS    Y0, 64(DI)
 	VPMOVZXBD   24(SI), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
-	VPMAXUD     Y14, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VPMAXUD     Y13, Y0, Y0
 	VMOVNTPS    Y0, 96(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -2162,11 +2193,11 @@ TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+72(SB), Y15
-	VBROADCASTSS constantsAVX2<>+76(SB), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y13
-	VBROADCASTSS constantsAVX2<>+80(SB), Y12
-	VBROADCASTSS constantsAVX2<>+56(SB), Y11
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+52(SB), Y13
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	VBROADCASTSS constantsAVX2<>+60(SB), Y11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2467,8 +2498,8 @@ TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	// vector registers in use at once: 4
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VMOVUPS      constantsAVX2<>+84(SB), Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y14
+	VMOVUPS      constantsAVX2<>+92(SB), Y15
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -2734,11 +2765,11 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $160-32
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+116(SB), Y15
-	VBROADCASTSS constantsAVX2<>+120(SB), Y14
-	VBROADCASTSS constantsAVX2<>+124(SB), Y13
-	VMOVUPS      constantsAVX2<>+8(SB), Y12
-	VBROADCASTSS constantsAVX2<>+128(SB), Y11
+	VBROADCASTSS constantsAVX2<>+124(SB), Y15
+	VBROADCASTSS constantsAVX2<>+128(SB), Y14
+	VBROADCASTSS constantsAVX2<>+132(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+136(SB), Y11
 	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -3003,121 +3034,137 @@ lanestream:
 
 lanerare:
 	VPMOVZXBD    (SI), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+132(SB), Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VBROADCASTSS constantsAVX2<>+136(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+144(SB), Y6
 	VMOVAPS      Y6, Y7
 	VFMADD231PS  Y5, Y2, Y7
 	VMINPS       Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPAND        Y2, Y0, Y8
+	VPOR         Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VBLENDVPS    Y3, Y8, Y7, Y3
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VPMOVZXBD    8(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y7
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VPADDD       Y4, Y3, Y3
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y5, Y3, Y9
+	VMINPS       Y9, Y3, Y9
+	VPAND        Y2, Y0, Y3
+	VPOR         Y3, Y9, Y9
+	VBLENDVPS    Y7, Y8, Y9, Y7
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VBLENDVPS    Y3, Y0, Y7, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXBD    8(SI), Y3
-	VPAND        Y1, Y3, Y7
-	VPCMPEQD     Y1, Y7, Y8
-	VPSLLD       $0x18, Y3, Y3
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y4, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VPMOVZXBD    16(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y7
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y7, Y9
-	VMINPS       Y9, Y7, Y9
-	VPAND        Y2, Y3, Y3
+	VFMADD231PS  Y5, Y3, Y9
+	VMINPS       Y9, Y3, Y9
+	VPAND        Y2, Y0, Y3
 	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y8, Y0, Y9, Y8
-	VMOVUPS      Y8, 32(DI)
-	VPMOVZXBD    16(SI), Y3
-	VPAND        Y1, Y3, Y7
-	VPCMPEQD     Y1, Y7, Y8
-	VPSLLD       $0x18, Y3, Y3
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y4, Y7, Y7
-	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y7, Y9
-	VMINPS       Y9, Y7, Y9
-	VPAND        Y2, Y3, Y3
-	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y8, Y0, Y9, Y8
-	VMOVUPS      Y8, 64(DI)
-	VPMOVZXBD    24(SI), Y3
-	VPAND        Y1, Y3, Y7
-	VPCMPEQD     Y1, Y7, Y1
-	VPSLLD       $0x18, Y3, Y3
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y4, Y7, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMINPS       Y6, Y7, Y6
-	VPAND        Y2, Y3, Y3
+	VBLENDVPS    Y7, Y8, Y9, Y7
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VPMOVZXBD    24(SI), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VPADDD       Y4, Y3, Y3
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y3
 	VPOR         Y3, Y6, Y6
-	VBLENDVPS    Y1, Y0, Y6, Y1
+	VBLENDVPS    Y1, Y8, Y6, Y1
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
 	JMP          laneback
 
 lanetailrare:
 	VPMOVZXBD    128(SP), Y0
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y3
 	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+132(SB), Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VBROADCASTSS constantsAVX2<>+136(SB), Y6
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5
+	VBROADCASTSS constantsAVX2<>+144(SB), Y6
 	VMOVAPS      Y6, Y7
 	VFMADD231PS  Y5, Y2, Y7
 	VMINPS       Y7, Y2, Y7
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VPAND        Y2, Y0, Y8
+	VPOR         Y8, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VBLENDVPS    Y3, Y8, Y7, Y3
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VPMOVZXBD    136(SP), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y7
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VPADDD       Y4, Y3, Y3
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y5, Y3, Y9
+	VMINPS       Y9, Y3, Y9
+	VPAND        Y2, Y0, Y3
+	VPOR         Y3, Y9, Y9
+	VBLENDVPS    Y7, Y8, Y9, Y7
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0
-	VBLENDVPS    Y3, Y0, Y7, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXBD    136(SP), Y3
-	VPAND        Y1, Y3, Y7
-	VPCMPEQD     Y1, Y7, Y8
-	VPSLLD       $0x18, Y3, Y3
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y4, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
+	VPMOVZXBD    144(SP), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y7
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y7, Y9
-	VMINPS       Y9, Y7, Y9
-	VPAND        Y2, Y3, Y3
+	VFMADD231PS  Y5, Y3, Y9
+	VMINPS       Y9, Y3, Y9
+	VPAND        Y2, Y0, Y3
 	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y8, Y0, Y9, Y8
-	VMOVUPS      Y8, 32(SP)
-	VPMOVZXBD    144(SP), Y3
-	VPAND        Y1, Y3, Y7
-	VPCMPEQD     Y1, Y7, Y8
-	VPSLLD       $0x18, Y3, Y3
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y4, Y7, Y7
-	VMOVAPS      Y6, Y9
-	VFMADD231PS  Y5, Y7, Y9
-	VMINPS       Y9, Y7, Y9
-	VPAND        Y2, Y3, Y3
-	VPOR         Y3, Y9, Y9
-	VBLENDVPS    Y8, Y0, Y9, Y8
-	VMOVUPS      Y8, 64(SP)
-	VPMOVZXBD    152(SP), Y3
-	VPAND        Y1, Y3, Y7
-	VPCMPEQD     Y1, Y7, Y1
-	VPSLLD       $0x18, Y3, Y3
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y4, Y7, Y7
-	VFMADD231PS  Y5, Y7, Y6
-	VMINPS       Y6, Y7, Y6
-	VPAND        Y2, Y3, Y3
+	VBLENDVPS    Y7, Y8, Y9, Y7
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y7, Y7
+	VMOVUPS      Y7, 64(SP)
+	VPMOVZXBD    152(SP), Y0
+	VPAND        Y1, Y0, Y3
+	VPCMPEQD     Y1, Y3, Y1
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y3, Y3
+	VPADDD       Y4, Y3, Y3
+	VFMADD231PS  Y5, Y3, Y6
+	VMINPS       Y6, Y3, Y6
+	VPAND        Y2, Y0, Y3
 	VPOR         Y3, Y6, Y6
-	VBLENDVPS    Y1, Y0, Y6, Y1
+	VBLENDVPS    Y1, Y8, Y6, Y1
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y1, Y1
 	VMOVUPS      Y1, 96(SP)
 	JMP          lanetailback
 
@@ -3130,16 +3177,16 @@ TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-40
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+140(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+148(SB), Y13
-	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS constantsAVX2<>+148(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+156(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
 	VBROADCASTSS most+16(FP), Y0
 	VPAND        Y14, Y0, Y1
 	VPMAXUD      Y13, Y1, Y1
 	VPAND        Y12, Y0, Y0
 	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+156(SB), Y11
+	VBROADCASTSS constantsAVX2<>+160(SB), Y11
 	VPMADDWD     Y11, Y0, Y1
 	VPMADDWD     Y11, Y0, Y0
 	VPACKSSDW    Y0, Y1, Y1
@@ -3192,10 +3239,10 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -3340,10 +3387,10 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -3444,10 +3491,10 @@ lanestream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -3497,22 +3544,22 @@ lanerare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -3558,22 +3605,22 @@ lanetailrare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -3588,16 +3635,16 @@ TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+200(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+204(SB), Y13
-	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS constantsAVX2<>+204(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+208(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
 	VBROADCASTSS most+16(FP), Y0
 	VPAND        Y14, Y0, Y1
 	VPMAXUD      Y13, Y1, Y1
 	VPAND        Y12, Y0, Y0
 	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+208(SB), Y11
+	VBROADCASTSS constantsAVX2<>+212(SB), Y11
 	VPMADDWD     Y11, Y0, Y1
 	VPMADDWD     Y11, Y0, Y0
 	VPACKSSDW    Y0, Y1, Y1
@@ -3650,10 +3697,10 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -3798,10 +3845,10 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -3902,10 +3949,10 @@ lanestream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -3955,22 +4002,22 @@ lanerare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -4016,22 +4063,22 @@ lanetailrare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -4046,16 +4093,16 @@ TEXT ·EncodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-40
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+212(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+132(SB), Y13
-	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS constantsAVX2<>+216(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+140(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
 	VBROADCASTSS most+16(FP), Y0
 	VPAND        Y14, Y0, Y1
 	VPMAXUD      Y13, Y1, Y1
 	VPAND        Y12, Y0, Y0
 	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+156(SB), Y11
+	VBROADCASTSS constantsAVX2<>+160(SB), Y11
 	VPMADDWD     Y11, Y0, Y1
 	VPMADDWD     Y11, Y0, Y0
 	VPACKSSDW    Y0, Y1, Y1
@@ -4108,13 +4155,13 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VPSUBB       Y1, Y5, Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -4259,13 +4306,13 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VPSUBB       Y1, Y5, Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -4366,13 +4413,13 @@ lanestream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VPSUBB       Y1, Y5, Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -4422,25 +4469,25 @@ lanerare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+220(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+216(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -4486,25 +4533,25 @@ lanetailrare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+220(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+216(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -4519,16 +4566,16 @@ TEXT ·EncodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-40
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+220(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+224(SB), Y13
-	VBROADCASTSS constantsAVX2<>+152(SB), Y12
+	VBROADCASTSS constantsAVX2<>+224(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+228(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
 	VBROADCASTSS most+16(FP), Y0
 	VPAND        Y14, Y0, Y1
 	VPMAXUD      Y13, Y1, Y1
 	VPAND        Y12, Y0, Y0
 	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+208(SB), Y11
+	VBROADCASTSS constantsAVX2<>+212(SB), Y11
 	VPMADDWD     Y11, Y0, Y1
 	VPMADDWD     Y11, Y0, Y0
 	VPACKSSDW    Y0, Y1, Y1
@@ -4581,13 +4628,13 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VPSUBB       Y1, Y5, Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -4732,13 +4779,13 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VPSUBB       Y1, Y5, Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -4839,13 +4886,13 @@ lanestream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPMINUB      Y10, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+216(SB), Y1
+	VBROADCASTSS constantsAVX2<>+220(SB), Y1
 	VPSUBB       Y1, Y5, Y1
 	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -4895,25 +4942,25 @@ lanerare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+220(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+216(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -4959,25 +5006,25 @@ lanetailrare:
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+160(SB), Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+220(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+124(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+164(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+192(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+216(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+160(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -4991,13 +5038,13 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-40
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+228(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+232(SB), Y13
-	VBROADCASTSS constantsAVX2<>+152(SB), Y12
-	VBROADCASTSS constantsAVX2<>+236(SB), Y11
-	VBROADCASTSS constantsAVX2<>+240(SB), Y10
-	VMOVUPS      constantsAVX2<>+160(SB), Y9
+	VBROADCASTSS constantsAVX2<>+232(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+236(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
+	VBROADCASTSS constantsAVX2<>+240(SB), Y11
+	VBROADCASTSS constantsAVX2<>+244(SB), Y10
+	VMOVUPS      constantsAVX2<>+164(SB), Y9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -5417,13 +5464,13 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+228(SB), Y15
-	VBROADCASTSS constantsAVX2<>+144(SB), Y14
-	VBROADCASTSS constantsAVX2<>+232(SB), Y13
-	VBROADCASTSS constantsAVX2<>+152(SB), Y12
-	VBROADCASTSS constantsAVX2<>+240(SB), Y11
-	VMOVUPS      constantsAVX2<>+160(SB), Y10
-	VBROADCASTSS constantsAVX2<>+244(SB), Y9
+	VBROADCASTSS constantsAVX2<>+232(SB), Y15
+	VBROADCASTSS constantsAVX2<>+152(SB), Y14
+	VBROADCASTSS constantsAVX2<>+236(SB), Y13
+	VBROADCASTSS constantsAVX2<>+76(SB), Y12
+	VBROADCASTSS constantsAVX2<>+244(SB), Y11
+	VMOVUPS      constantsAVX2<>+164(SB), Y10
+	VBROADCASTSS constantsAVX2<>+248(SB), Y9
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -5471,7 +5518,7 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+236(SB), Y1
+	VBROADCASTSS constantsAVX2<>+240(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -5621,7 +5668,7 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+236(SB), Y1
+	VBROADCASTSS constantsAVX2<>+240(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -5736,7 +5783,7 @@ lanestream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+236(SB), Y1
+	VBROADCASTSS constantsAVX2<>+240(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -5797,7 +5844,7 @@ lanerare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+236(SB), Y0
+	VBROADCASTSS constantsAVX2<>+240(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPERMD       Y2, Y10, Y2
@@ -5853,7 +5900,7 @@ lanetailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+236(SB), Y0
+	VBROADCASTSS constantsAVX2<>+240(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPERMD       Y2, Y10, Y2
@@ -5872,9 +5919,9 @@ TEXT ·EncodeFpE8M0AVX2(SB), NOSPLIT, $160-40
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+248(SB), Y14
+	VBROADCASTSS constantsAVX2<>+252(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+160(SB), Y12
+	VMOVUPS      constantsAVX2<>+164(SB), Y12
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -6112,66 +6159,67 @@ lanestream:
 	JMP         lanetail
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
-DATA constantsAVX2<>+4(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+8(SB)/4, $0x01800080
-DATA constantsAVX2<>+12(SB)/4, $0x03800280
-DATA constantsAVX2<>+16(SB)/4, $0x05800480
-DATA constantsAVX2<>+20(SB)/4, $0x07800680
-DATA constantsAVX2<>+24(SB)/4, $0x09800880
-DATA constantsAVX2<>+28(SB)/4, $0x0b800a80
-DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
-DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
-DATA constantsAVX2<>+40(SB)/4, $0x0000007f
-DATA constantsAVX2<>+44(SB)/4, $0x3b800000
-DATA constantsAVX2<>+48(SB)/4, $0x40000000
-DATA constantsAVX2<>+52(SB)/4, $0xbc000000
-DATA constantsAVX2<>+56(SB)/4, $0x80000000
-DATA constantsAVX2<>+60(SB)/4, $0x37800000
-DATA constantsAVX2<>+64(SB)/4, $0xb8000000
-DATA constantsAVX2<>+68(SB)/4, $0x00400000
-DATA constantsAVX2<>+72(SB)/4, $0x00000007
-DATA constantsAVX2<>+76(SB)/4, $0x3f000000
-DATA constantsAVX2<>+80(SB)/4, $0xbf800000
-DATA constantsAVX2<>+84(SB)/4, $0x00000000
-DATA constantsAVX2<>+88(SB)/4, $0x3f000000
-DATA constantsAVX2<>+92(SB)/4, $0x3f800000
-DATA constantsAVX2<>+96(SB)/4, $0x3fc00000
-DATA constantsAVX2<>+100(SB)/4, $0x40000000
-DATA constantsAVX2<>+104(SB)/4, $0x40400000
-DATA constantsAVX2<>+108(SB)/4, $0x40800000
-DATA constantsAVX2<>+112(SB)/4, $0x40c00000
-DATA constantsAVX2<>+116(SB)/4, $0x80808080
-DATA constantsAVX2<>+120(SB)/4, $0x43800000
-DATA constantsAVX2<>+124(SB)/4, $0xffffffff
-DATA constantsAVX2<>+128(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+132(SB)/4, $0x3c000000
-DATA constantsAVX2<>+136(SB)/4, $0xbc800000
-DATA constantsAVX2<>+140(SB)/4, $0x4980fb98
-DATA constantsAVX2<>+144(SB)/4, $0x7f800000
-DATA constantsAVX2<>+148(SB)/4, $0x3c800000
-DATA constantsAVX2<>+152(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+156(SB)/4, $0x00010010
-DATA constantsAVX2<>+160(SB)/4, $0x00000000
-DATA constantsAVX2<>+164(SB)/4, $0x00000004
-DATA constantsAVX2<>+168(SB)/4, $0x00000001
-DATA constantsAVX2<>+172(SB)/4, $0x00000005
-DATA constantsAVX2<>+176(SB)/4, $0x00000002
-DATA constantsAVX2<>+180(SB)/4, $0x00000006
-DATA constantsAVX2<>+184(SB)/4, $0x00000003
-DATA constantsAVX2<>+188(SB)/4, $0x00000007
-DATA constantsAVX2<>+192(SB)/4, $0x01010101
-DATA constantsAVX2<>+196(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+200(SB)/4, $0x4a00fde8
-DATA constantsAVX2<>+204(SB)/4, $0x38800000
-DATA constantsAVX2<>+208(SB)/4, $0x00010020
-DATA constantsAVX2<>+212(SB)/4, $0x4980fba0
-DATA constantsAVX2<>+216(SB)/4, $0x81818181
-DATA constantsAVX2<>+220(SB)/4, $0x4a00fdec
-DATA constantsAVX2<>+224(SB)/4, $0x38000000
-DATA constantsAVX2<>+228(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+232(SB)/4, $0x3f800000
-DATA constantsAVX2<>+236(SB)/4, $0x08080808
-DATA constantsAVX2<>+240(SB)/4, $0x00401000
-DATA constantsAVX2<>+244(SB)/4, $0x10011001
-DATA constantsAVX2<>+248(SB)/4, $0x3faaaaab
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $252
+DATA constantsAVX2<>+4(SB)/4, $0xffff0000
+DATA constantsAVX2<>+8(SB)/4, $0x00400000
+DATA constantsAVX2<>+12(SB)/4, $0x01800080
+DATA constantsAVX2<>+16(SB)/4, $0x03800280
+DATA constantsAVX2<>+20(SB)/4, $0x05800480
+DATA constantsAVX2<>+24(SB)/4, $0x07800680
+DATA constantsAVX2<>+28(SB)/4, $0x09800880
+DATA constantsAVX2<>+32(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+36(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+40(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+44(SB)/4, $0x0000007f
+DATA constantsAVX2<>+48(SB)/4, $0x3b800000
+DATA constantsAVX2<>+52(SB)/4, $0x40000000
+DATA constantsAVX2<>+56(SB)/4, $0xbc000000
+DATA constantsAVX2<>+60(SB)/4, $0x80000000
+DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+68(SB)/4, $0x37800000
+DATA constantsAVX2<>+72(SB)/4, $0xb8000000
+DATA constantsAVX2<>+76(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+80(SB)/4, $0x00000007
+DATA constantsAVX2<>+84(SB)/4, $0x3f000000
+DATA constantsAVX2<>+88(SB)/4, $0xbf800000
+DATA constantsAVX2<>+92(SB)/4, $0x00000000
+DATA constantsAVX2<>+96(SB)/4, $0x3f000000
+DATA constantsAVX2<>+100(SB)/4, $0x3f800000
+DATA constantsAVX2<>+104(SB)/4, $0x3fc00000
+DATA constantsAVX2<>+108(SB)/4, $0x40000000
+DATA constantsAVX2<>+112(SB)/4, $0x40400000
+DATA constantsAVX2<>+116(SB)/4, $0x40800000
+DATA constantsAVX2<>+120(SB)/4, $0x40c00000
+DATA constantsAVX2<>+124(SB)/4, $0x80808080
+DATA constantsAVX2<>+128(SB)/4, $0x43800000
+DATA constantsAVX2<>+132(SB)/4, $0xffffffff
+DATA constantsAVX2<>+136(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+140(SB)/4, $0x3c000000
+DATA constantsAVX2<>+144(SB)/4, $0xbc800000
+DATA constantsAVX2<>+148(SB)/4, $0x4980fb98
+DATA constantsAVX2<>+152(SB)/4, $0x7f800000
+DATA constantsAVX2<>+156(SB)/4, $0x3c800000
+DATA constantsAVX2<>+160(SB)/4, $0x00010010
+DATA constantsAVX2<>+164(SB)/4, $0x00000000
+DATA constantsAVX2<>+168(SB)/4, $0x00000004
+DATA constantsAVX2<>+172(SB)/4, $0x00000001
+DATA constantsAVX2<>+176(SB)/4, $0x00000005
+DATA constantsAVX2<>+180(SB)/4, $0x00000002
+DATA constantsAVX2<>+184(SB)/4, $0x00000006
+DATA constantsAVX2<>+188(SB)/4, $0x00000003
+DATA constantsAVX2<>+192(SB)/4, $0x00000007
+DATA constantsAVX2<>+196(SB)/4, $0x01010101
+DATA constantsAVX2<>+200(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+204(SB)/4, $0x4a00fde8
+DATA constantsAVX2<>+208(SB)/4, $0x38800000
+DATA constantsAVX2<>+212(SB)/4, $0x00010020
+DATA constantsAVX2<>+216(SB)/4, $0x4980fba0
+DATA constantsAVX2<>+220(SB)/4, $0x81818181
+DATA constantsAVX2<>+224(SB)/4, $0x4a00fdec
+DATA constantsAVX2<>+228(SB)/4, $0x38000000
+DATA constantsAVX2<>+232(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+236(SB)/4, $0x3f800000
+DATA constantsAVX2<>+240(SB)/4, $0x08080808
+DATA constantsAVX2<>+244(SB)/4, $0x00401000
+DATA constantsAVX2<>+248(SB)/4, $0x10011001
+DATA constantsAVX2<>+252(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $256

@@ -8,15 +8,14 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizeInt8BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select
-	// vector registers in use at once: 10
+	// per call: Y15 0x0, Y14 0x7fff
+	// per group: Y13 scale
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -34,9 +33,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -45,18 +42,18 @@ groupbegin:
 grouploop:
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -64,18 +61,18 @@ grouploop:
 	VMOVUPS     Y2, (DI)
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -95,9 +92,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 
 groupmeet:
 	SUBQ $+8, R8
@@ -106,22 +101,22 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -133,22 +128,22 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -187,9 +182,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -239,32 +232,32 @@ piece4:
 piece5:
 	VPMOVSXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	CMPQ        BX, $+9
 	JLT         grouptailnarrow
 	VPMOVSXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	VPMOVSXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
-	VFMADD213PS Y14, Y12, Y2
+	VFMADD213PS Y15, Y13, Y2
 	CMPQ        BX, $+25
 	JLT         grouptailnarrow
 	VPMOVSXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
-	VFMADD213PS Y14, Y12, Y3
+	VFMADD213PS Y15, Y13, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -273,11 +266,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -369,26 +362,22 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVSXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -396,18 +385,18 @@ short2loop:
 	VMOVUPS      Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVSXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -438,23 +427,19 @@ laneloop:
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VFMADD213PS Y14, Y2, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     32(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VFMADD213PS Y14, Y3, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -463,23 +448,19 @@ laneloop:
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VFMADD213PS Y14, Y2, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     96(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VFMADD213PS Y14, Y3, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -629,43 +610,35 @@ piece20:
 	VPMOVSXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VFMADD213PS Y14, Y2, Y0
+	VFMADD213PS Y15, Y1, Y0
 	CMPQ        BX, $+9
 	JLT         lanetailnarrow
 	VPMOVSXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     128(SP), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VFMADD213PS Y14, Y3, Y1
+	VFMADD213PS Y15, Y2, Y1
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	VPMOVSXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMOVUPS     160(SP), Y3
-	VCMPPS      $0x07, Y3, Y3, Y4
-	VBLENDVPS   Y4, Y3, Y15, Y4
-	VFMADD213PS Y14, Y4, Y2
+	VFMADD213PS Y15, Y3, Y2
 	CMPQ        BX, $+25
 	JLT         lanetailnarrow
 	VPMOVSXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMOVUPS     192(SP), Y4
-	VCMPPS      $0x07, Y4, Y4, Y5
-	VBLENDVPS   Y5, Y4, Y15, Y5
-	VFMADD213PS Y14, Y5, Y3
+	VFMADD213PS Y15, Y4, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -674,11 +647,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -753,18 +726,18 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -772,18 +745,18 @@ groupstream:
 	VMOVNTPS    Y2, (DI)
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -798,15 +771,13 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -823,23 +794,18 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -856,23 +822,18 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VMOVAPS      Y4, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -889,23 +850,18 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -915,26 +871,22 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVSXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -942,18 +894,18 @@ short2stream:
 	VMOVNTPS     Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVSXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -971,16 +923,15 @@ short2stream:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 12
+	// per call: Y15 0x0, Y14 0x7fff
+	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -998,11 +949,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -1011,20 +960,20 @@ groupbegin:
 grouploop:
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1032,20 +981,20 @@ grouploop:
 	VMOVUPS     Y2, (DI)
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1066,10 +1015,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS (DX), Y12
 
 groupmeet:
 	SUBQ $+8, R9
@@ -1078,24 +1025,24 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y12, Y0, Y0
-	VFMADD213PS Y14, Y11, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	SUBQ        $+8, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y12, Y1, Y1
-	VFMADD213PS Y14, Y11, Y1
+	VSUBPS      Y13, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1107,24 +1054,24 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y12, Y0, Y0
-	VFMADD213PS Y14, Y11, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	SUBQ        $+8, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y12, Y1, Y1
-	VFMADD213PS Y14, Y11, Y1
+	VSUBPS      Y13, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1164,11 +1111,9 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -1218,36 +1163,36 @@ piece4:
 piece5:
 	VPMOVSXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	CMPQ        R8, $+9
 	JLT         grouptailnarrow
 	VPMOVSXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	CMPQ        R8, $+17
 	JLT         grouptailnarrow
 	VPMOVSXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y11, Y2, Y2
-	VFMADD213PS Y14, Y12, Y2
+	VSUBPS      Y12, Y2, Y2
+	VFMADD213PS Y15, Y13, Y2
 	CMPQ        R8, $+25
 	JLT         grouptailnarrow
 	VPMOVSXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y11, Y3, Y3
-	VFMADD213PS Y14, Y12, Y3
+	VSUBPS      Y12, Y3, Y3
+	VFMADD213PS Y15, Y13, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -1256,11 +1201,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -1353,32 +1298,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y10
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVSXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -1386,20 +1327,20 @@ short2loop:
 	VMOVUPS      Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVSXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -1431,29 +1372,25 @@ laneloop:
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     (BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
+	VMOVUPS     (BX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y0, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     32(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
+	VMOVUPS     32(BX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1462,29 +1399,25 @@ laneloop:
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     64(BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
+	VMOVUPS     64(BX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y0, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     96(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
+	VMOVUPS     96(BX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1719,55 +1652,47 @@ piece25:
 	VPMOVSXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     224(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
+	VMOVUPS     224(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y0, Y0
+	VFMADD213PS Y15, Y1, Y0
 	CMPQ        R8, $+9
 	JLT         lanetailnarrow
 	VPMOVSXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     128(SP), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
+	VMOVUPS     256(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
 	VPMOVSXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMOVUPS     160(SP), Y3
-	VCMPPS      $0x07, Y3, Y3, Y4
-	VBLENDVPS   Y4, Y3, Y15, Y4
-	VMOVUPS     288(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y2, Y2
-	VFMADD213PS Y14, Y4, Y2
+	VMOVUPS     288(SP), Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y2, Y2
+	VFMADD213PS Y15, Y3, Y2
 	CMPQ        R8, $+25
 	JLT         lanetailnarrow
 	VPMOVSXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMOVUPS     192(SP), Y4
-	VCMPPS      $0x07, Y4, Y4, Y5
-	VBLENDVPS   Y5, Y4, Y15, Y5
-	VMOVUPS     320(SP), Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y3, Y3
-	VFMADD213PS Y14, Y5, Y3
+	VMOVUPS     320(SP), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VFMADD213PS Y15, Y4, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -1776,11 +1701,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -1855,20 +1780,20 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1876,20 +1801,20 @@ groupstream:
 	VMOVNTPS    Y2, (DI)
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -1906,16 +1831,14 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1936,27 +1859,22 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y6, Y11
+	VMOVAPS      Y4, Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1977,27 +1895,22 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
-	VMOVAPS      Y3, Y12
-	VMOVAPS      Y5, Y11
+	VMOVAPS      Y3, Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -2018,27 +1931,22 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y6, Y11
+	VMOVAPS      Y4, Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -2049,32 +1957,28 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y10
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVSXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -2082,20 +1986,20 @@ short2stream:
 	VMOVNTPS     Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVSXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -2114,17 +2018,16 @@ short2stream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeMinvalInt8BF16AVX2(SB), $352-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x7fc00000, Y0 least, Y14 ToFloat, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 minval, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 12
+	// per call: Y0 least, Y15 ToFloat, Y14 0x7fff
+	// per group: Y13 scale, Y12 minval
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS least+32(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -2142,12 +2045,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -2156,22 +2055,22 @@ groupbegin:
 grouploop:
 	VPMOVSXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	VPMOVSXBD 8(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2179,22 +2078,22 @@ grouploop:
 	VMOVUPS   Y2, (DI)
 	VPMOVSXBD 16(SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	VPMOVSXBD 24(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2214,12 +2113,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	SUBQ $+8, R9
@@ -2228,26 +2123,26 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	SUBQ      $+8, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD 8(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2259,26 +2154,26 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD 16(SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	SUBQ      $+8, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD 24(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2318,12 +2213,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -2373,40 +2264,40 @@ piece4:
 piece5:
 	VPMOVSXBD 64(SP), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	CMPQ      R8, $+9
 	JLT       grouptailnarrow
 	VPMOVSXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	CMPQ      R8, $+17
 	JLT       grouptailnarrow
 	VPMOVSXBD 80(SP), Y2
 	VCVTDQ2PS Y2, Y2
-	VSUBPS    Y14, Y2, Y2
-	VMULPS    Y12, Y2, Y2
-	VADDPS    Y11, Y2, Y2
+	VSUBPS    Y15, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
 	CMPQ      R8, $+25
 	JLT       grouptailnarrow
 	VPMOVSXBD 88(SP), Y3
 	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y14, Y3, Y3
-	VMULPS    Y12, Y3, Y3
-	VADDPS    Y11, Y3, Y3
+	VSUBPS    Y15, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -2415,11 +2306,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -2512,36 +2403,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VPMOVSXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y10, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -2549,22 +2432,22 @@ short2loop:
 	VMOVUPS      Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
 	VPMOVSXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y9, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -2596,33 +2479,25 @@ laneloop:
 	VPMOVSXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   (BX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
+	VMOVUPS   (BX), Y2
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
 	VPMOVSXBD 8(SI), Y1
 	VCVTDQ2PS Y1, Y1
 	VMOVUPS   32(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   32(BX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
+	VMOVUPS   32(BX), Y3
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y3, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2631,33 +2506,25 @@ laneloop:
 	VPMOVSXBD 16(SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   64(BX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
+	VMOVUPS   64(BX), Y2
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
 	VPMOVSXBD 24(SI), Y1
 	VCVTDQ2PS Y1, Y1
 	VMOVUPS   96(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   96(BX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
+	VMOVUPS   96(BX), Y3
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y3, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2892,63 +2759,47 @@ piece25:
 	VPMOVSXBD 64(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   224(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
+	VMOVUPS   224(SP), Y2
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
 	CMPQ      R8, $+9
 	JLT       lanetailnarrow
 	VPMOVSXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMOVUPS   128(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   256(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
+	VMOVUPS   256(SP), Y3
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y3, Y1, Y1
 	CMPQ      R8, $+17
 	JLT       lanetailnarrow
 	VPMOVSXBD 80(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VMOVUPS   160(SP), Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y15, Y4
-	VMOVUPS   288(SP), Y3
-	VCMPPS    $0x07, Y3, Y3, Y5
-	VBLENDVPS Y5, Y3, Y15, Y5
-	VSUBPS    Y14, Y2, Y2
-	VMULPS    Y4, Y2, Y2
-	VADDPS    Y5, Y2, Y2
+	VMOVUPS   288(SP), Y4
+	VSUBPS    Y15, Y2, Y2
+	VMULPS    Y3, Y2, Y2
+	VADDPS    Y4, Y2, Y2
 	CMPQ      R8, $+25
 	JLT       lanetailnarrow
 	VPMOVSXBD 88(SP), Y3
 	VCVTDQ2PS Y3, Y3
 	VMOVUPS   192(SP), Y4
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VBLENDVPS Y5, Y4, Y15, Y5
-	VMOVUPS   320(SP), Y4
-	VCMPPS    $0x07, Y4, Y4, Y6
-	VBLENDVPS Y6, Y4, Y15, Y6
-	VSUBPS    Y14, Y3, Y3
-	VMULPS    Y5, Y3, Y3
-	VADDPS    Y6, Y3, Y3
+	VMOVUPS   320(SP), Y5
+	VSUBPS    Y15, Y3, Y3
+	VMULPS    Y4, Y3, Y3
+	VADDPS    Y5, Y3, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -2957,11 +2808,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3036,22 +2887,22 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VMULPS      Y12, Y0, Y0
-	VADDPS      Y11, Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VADDPS      Y12, Y0, Y0
 	VPMOVSXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y14, Y1, Y1
-	VMULPS      Y12, Y1, Y1
-	VADDPS      Y11, Y1, Y1
+	VSUBPS      Y15, Y1, Y1
+	VMULPS      Y13, Y1, Y1
+	VADDPS      Y12, Y1, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3059,22 +2910,22 @@ groupstream:
 	VMOVNTPS    Y2, (DI)
 	VPMOVSXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VMULPS      Y12, Y0, Y0
-	VADDPS      Y11, Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VADDPS      Y12, Y0, Y0
 	VPMOVSXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y14, Y1, Y1
-	VMULPS      Y12, Y1, Y1
-	VADDPS      Y11, Y1, Y1
+	VSUBPS      Y15, Y1, Y1
+	VMULPS      Y13, Y1, Y1
+	VADDPS      Y12, Y1, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3089,19 +2940,15 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -3120,31 +2967,21 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -3163,31 +3000,21 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS (BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y5, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -3206,31 +3033,21 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -3241,36 +3058,28 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVSXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VPMOVSXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y10, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3278,22 +3087,22 @@ short2stream:
 	VMOVNTPS     Y2, (DI)
 	VPMOVSXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
 	VPMOVSXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y9, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3312,15 +3121,14 @@ short2stream:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizeUint8BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select
-	// vector registers in use at once: 10
+	// per call: Y15 0x0, Y14 0x7fff
+	// per group: Y13 scale
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -3338,9 +3146,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -3349,18 +3155,18 @@ groupbegin:
 grouploop:
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3368,18 +3174,18 @@ grouploop:
 	VMOVUPS     Y2, (DI)
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3399,9 +3205,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 
 groupmeet:
 	SUBQ $+8, R8
@@ -3410,22 +3214,22 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3437,22 +3241,22 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	SUBQ        $+8, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3491,9 +3295,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -3543,32 +3345,32 @@ piece4:
 piece5:
 	VPMOVZXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	CMPQ        BX, $+9
 	JLT         grouptailnarrow
 	VPMOVZXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
 	VPMOVZXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
-	VFMADD213PS Y14, Y12, Y2
+	VFMADD213PS Y15, Y13, Y2
 	CMPQ        BX, $+25
 	JLT         grouptailnarrow
 	VPMOVZXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
-	VFMADD213PS Y14, Y12, Y3
+	VFMADD213PS Y15, Y13, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -3577,11 +3379,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3673,26 +3475,22 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVZXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3700,18 +3498,18 @@ short2loop:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVZXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3742,23 +3540,19 @@ laneloop:
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VFMADD213PS Y14, Y2, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     32(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VFMADD213PS Y14, Y3, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3767,23 +3561,19 @@ laneloop:
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VFMADD213PS Y14, Y2, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     96(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VFMADD213PS Y14, Y3, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3933,43 +3723,35 @@ piece20:
 	VPMOVZXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VFMADD213PS Y14, Y2, Y0
+	VFMADD213PS Y15, Y1, Y0
 	CMPQ        BX, $+9
 	JLT         lanetailnarrow
 	VPMOVZXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     128(SP), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VFMADD213PS Y14, Y3, Y1
+	VFMADD213PS Y15, Y2, Y1
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	VPMOVZXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMOVUPS     160(SP), Y3
-	VCMPPS      $0x07, Y3, Y3, Y4
-	VBLENDVPS   Y4, Y3, Y15, Y4
-	VFMADD213PS Y14, Y4, Y2
+	VFMADD213PS Y15, Y3, Y2
 	CMPQ        BX, $+25
 	JLT         lanetailnarrow
 	VPMOVZXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMOVUPS     192(SP), Y4
-	VCMPPS      $0x07, Y4, Y4, Y5
-	VBLENDVPS   Y5, Y4, Y15, Y5
-	VFMADD213PS Y14, Y5, Y3
+	VFMADD213PS Y15, Y4, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -3978,11 +3760,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -4057,18 +3839,18 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4076,18 +3858,18 @@ groupstream:
 	VMOVNTPS    Y2, (DI)
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4102,15 +3884,13 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -4127,23 +3907,18 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -4160,23 +3935,18 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VMOVAPS      Y4, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -4193,23 +3963,18 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -4219,26 +3984,22 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVZXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -4246,18 +4007,18 @@ short2stream:
 	VMOVNTPS     Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVZXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -4275,16 +4036,15 @@ short2stream:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $352-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x7fc00000, Y14 0x0, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 zeroPoint, Y11 ToFloat
-	// vector registers in use at once: 12
+	// per call: Y15 0x0, Y14 0x7fff
+	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -4302,11 +4062,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -4315,20 +4073,20 @@ groupbegin:
 grouploop:
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4336,20 +4094,20 @@ grouploop:
 	VMOVUPS     Y2, (DI)
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4370,10 +4128,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS (DX), Y12
 
 groupmeet:
 	SUBQ $+8, R9
@@ -4382,24 +4138,24 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y12, Y0, Y0
-	VFMADD213PS Y14, Y11, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	SUBQ        $+8, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y12, Y1, Y1
-	VFMADD213PS Y14, Y11, Y1
+	VSUBPS      Y13, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4411,24 +4167,24 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y12, Y0, Y0
-	VFMADD213PS Y14, Y11, Y0
+	VSUBPS      Y13, Y0, Y0
+	VFMADD213PS Y15, Y12, Y0
 	SUBQ        $+8, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y12, Y1, Y1
-	VFMADD213PS Y14, Y11, Y1
+	VSUBPS      Y13, Y1, Y1
+	VFMADD213PS Y15, Y12, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4468,11 +4224,9 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -4522,36 +4276,36 @@ piece4:
 piece5:
 	VPMOVZXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	CMPQ        R8, $+9
 	JLT         grouptailnarrow
 	VPMOVZXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	CMPQ        R8, $+17
 	JLT         grouptailnarrow
 	VPMOVZXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y11, Y2, Y2
-	VFMADD213PS Y14, Y12, Y2
+	VSUBPS      Y12, Y2, Y2
+	VFMADD213PS Y15, Y13, Y2
 	CMPQ        R8, $+25
 	JLT         grouptailnarrow
 	VPMOVZXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y11, Y3, Y3
-	VFMADD213PS Y14, Y12, Y3
+	VSUBPS      Y12, Y3, Y3
+	VFMADD213PS Y15, Y13, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -4560,11 +4314,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -4657,32 +4411,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y10
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVZXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -4690,20 +4440,20 @@ short2loop:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVZXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -4735,29 +4485,25 @@ laneloop:
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     (DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     (BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
+	VMOVUPS     (BX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y0, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     32(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     32(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
+	VMOVUPS     32(BX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -4766,29 +4512,25 @@ laneloop:
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     64(DX), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     64(BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
+	VMOVUPS     64(BX), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y0, Y0
+	VFMADD213PS Y15, Y1, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     96(DX), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     96(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
+	VMOVUPS     96(BX), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -5023,55 +4765,47 @@ piece25:
 	VPMOVZXBD   64(SP), Y0
 	VCVTDQ2PS   Y0, Y0
 	VMOVUPS     96(SP), Y1
-	VCMPPS      $0x07, Y1, Y1, Y2
-	VBLENDVPS   Y2, Y1, Y15, Y2
-	VMOVUPS     224(SP), Y1
-	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y1, Y0, Y0
-	VFMADD213PS Y14, Y2, Y0
+	VMOVUPS     224(SP), Y2
+	VCVTDQ2PS   Y2, Y2
+	VSUBPS      Y2, Y0, Y0
+	VFMADD213PS Y15, Y1, Y0
 	CMPQ        R8, $+9
 	JLT         lanetailnarrow
 	VPMOVZXBD   72(SP), Y1
 	VCVTDQ2PS   Y1, Y1
 	VMOVUPS     128(SP), Y2
-	VCMPPS      $0x07, Y2, Y2, Y3
-	VBLENDVPS   Y3, Y2, Y15, Y3
-	VMOVUPS     256(SP), Y2
-	VCVTDQ2PS   Y2, Y2
-	VSUBPS      Y2, Y1, Y1
-	VFMADD213PS Y14, Y3, Y1
+	VMOVUPS     256(SP), Y3
+	VCVTDQ2PS   Y3, Y3
+	VSUBPS      Y3, Y1, Y1
+	VFMADD213PS Y15, Y2, Y1
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
 	VPMOVZXBD   80(SP), Y2
 	VCVTDQ2PS   Y2, Y2
 	VMOVUPS     160(SP), Y3
-	VCMPPS      $0x07, Y3, Y3, Y4
-	VBLENDVPS   Y4, Y3, Y15, Y4
-	VMOVUPS     288(SP), Y3
-	VCVTDQ2PS   Y3, Y3
-	VSUBPS      Y3, Y2, Y2
-	VFMADD213PS Y14, Y4, Y2
+	VMOVUPS     288(SP), Y4
+	VCVTDQ2PS   Y4, Y4
+	VSUBPS      Y4, Y2, Y2
+	VFMADD213PS Y15, Y3, Y2
 	CMPQ        R8, $+25
 	JLT         lanetailnarrow
 	VPMOVZXBD   88(SP), Y3
 	VCVTDQ2PS   Y3, Y3
 	VMOVUPS     192(SP), Y4
-	VCMPPS      $0x07, Y4, Y4, Y5
-	VBLENDVPS   Y5, Y4, Y15, Y5
-	VMOVUPS     320(SP), Y4
-	VCVTDQ2PS   Y4, Y4
-	VSUBPS      Y4, Y3, Y3
-	VFMADD213PS Y14, Y5, Y3
+	VMOVUPS     320(SP), Y5
+	VCVTDQ2PS   Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VFMADD213PS Y15, Y4, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -5080,11 +4814,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -5159,20 +4893,20 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -5180,20 +4914,20 @@ groupstream:
 	VMOVNTPS    Y2, (DI)
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y11, Y0, Y0
-	VFMADD213PS Y14, Y12, Y0
+	VSUBPS      Y12, Y0, Y0
+	VFMADD213PS Y15, Y13, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y11, Y1, Y1
-	VFMADD213PS Y14, Y12, Y1
+	VSUBPS      Y12, Y1, Y1
+	VFMADD213PS Y15, Y13, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -5210,16 +4944,14 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -5240,27 +4972,22 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y6, Y11
+	VMOVAPS      Y4, Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -5281,27 +5008,22 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
-	VMOVAPS      Y3, Y12
-	VMOVAPS      Y5, Y11
+	VMOVAPS      Y3, Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -5322,27 +5044,22 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y6, Y11
+	VMOVAPS      Y4, Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -5353,32 +5070,28 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y10
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y14, Y12, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y13, Y0
 	VPMOVZXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y14, Y12, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y13, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -5386,20 +5099,20 @@ short2stream:
 	VMOVNTPS     Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y11, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y12, Y0
 	VPMOVZXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y11, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y12, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -5418,17 +5131,16 @@ short2stream:
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeMinvalUint8BF16AVX2(SB), $352-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x7fc00000, Y0 least, Y14 ToFloat, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select, Y0 minval, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 12
+	// per call: Y0 least, Y15 ToFloat, Y14 0x7fff
+	// per group: Y13 scale, Y12 minval
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS least+32(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -5446,12 +5158,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -5460,22 +5168,22 @@ groupbegin:
 grouploop:
 	VPMOVZXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	VPMOVZXBD 8(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -5483,22 +5191,22 @@ grouploop:
 	VMOVUPS   Y2, (DI)
 	VPMOVZXBD 16(SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	VPMOVZXBD 24(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -5518,12 +5226,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 
 groupmeet:
 	SUBQ $+8, R9
@@ -5532,26 +5236,26 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	SUBQ      $+8, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD 8(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -5563,26 +5267,26 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD 16(SI), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	SUBQ      $+8, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD 24(SI), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -5622,12 +5326,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -5677,40 +5377,40 @@ piece4:
 piece5:
 	VPMOVZXBD 64(SP), Y0
 	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VADDPS    Y11, Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VADDPS    Y12, Y0, Y0
 	CMPQ      R8, $+9
 	JLT       grouptailnarrow
 	VPMOVZXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VADDPS    Y11, Y1, Y1
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y13, Y1, Y1
+	VADDPS    Y12, Y1, Y1
 	CMPQ      R8, $+17
 	JLT       grouptailnarrow
 	VPMOVZXBD 80(SP), Y2
 	VCVTDQ2PS Y2, Y2
-	VSUBPS    Y14, Y2, Y2
-	VMULPS    Y12, Y2, Y2
-	VADDPS    Y11, Y2, Y2
+	VSUBPS    Y15, Y2, Y2
+	VMULPS    Y13, Y2, Y2
+	VADDPS    Y12, Y2, Y2
 	CMPQ      R8, $+25
 	JLT       grouptailnarrow
 	VPMOVZXBD 88(SP), Y3
 	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y14, Y3, Y3
-	VMULPS    Y12, Y3, Y3
-	VADDPS    Y11, Y3, Y3
+	VSUBPS    Y15, Y3, Y3
+	VMULPS    Y13, Y3, Y3
+	VADDPS    Y12, Y3, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -5719,11 +5419,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -5816,36 +5516,28 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VPMOVZXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y10, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -5853,22 +5545,22 @@ short2loop:
 	VMOVUPS      Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
 	VPMOVZXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y9, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -5900,33 +5592,25 @@ laneloop:
 	VPMOVZXBD (SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   (DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   (BX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
+	VMOVUPS   (BX), Y2
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
 	VPMOVZXBD 8(SI), Y1
 	VCVTDQ2PS Y1, Y1
 	VMOVUPS   32(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   32(BX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
+	VMOVUPS   32(BX), Y3
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y3, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -5935,33 +5619,25 @@ laneloop:
 	VPMOVZXBD 16(SI), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   64(DX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   64(BX), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
+	VMOVUPS   64(BX), Y2
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
 	VPMOVZXBD 24(SI), Y1
 	VCVTDQ2PS Y1, Y1
 	VMOVUPS   96(DX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   96(BX), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
+	VMOVUPS   96(BX), Y3
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y3, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y14, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -6196,63 +5872,47 @@ piece25:
 	VPMOVZXBD 64(SP), Y0
 	VCVTDQ2PS Y0, Y0
 	VMOVUPS   96(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y2
-	VBLENDVPS Y2, Y1, Y15, Y2
-	VMOVUPS   224(SP), Y1
-	VCMPPS    $0x07, Y1, Y1, Y3
-	VBLENDVPS Y3, Y1, Y15, Y3
-	VSUBPS    Y14, Y0, Y0
-	VMULPS    Y2, Y0, Y0
-	VADDPS    Y3, Y0, Y0
+	VMOVUPS   224(SP), Y2
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y1, Y0, Y0
+	VADDPS    Y2, Y0, Y0
 	CMPQ      R8, $+9
 	JLT       lanetailnarrow
 	VPMOVZXBD 72(SP), Y1
 	VCVTDQ2PS Y1, Y1
 	VMOVUPS   128(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y2, Y15, Y3
-	VMOVUPS   256(SP), Y2
-	VCMPPS    $0x07, Y2, Y2, Y4
-	VBLENDVPS Y4, Y2, Y15, Y4
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y3, Y1, Y1
-	VADDPS    Y4, Y1, Y1
+	VMOVUPS   256(SP), Y3
+	VSUBPS    Y15, Y1, Y1
+	VMULPS    Y2, Y1, Y1
+	VADDPS    Y3, Y1, Y1
 	CMPQ      R8, $+17
 	JLT       lanetailnarrow
 	VPMOVZXBD 80(SP), Y2
 	VCVTDQ2PS Y2, Y2
 	VMOVUPS   160(SP), Y3
-	VCMPPS    $0x07, Y3, Y3, Y4
-	VBLENDVPS Y4, Y3, Y15, Y4
-	VMOVUPS   288(SP), Y3
-	VCMPPS    $0x07, Y3, Y3, Y5
-	VBLENDVPS Y5, Y3, Y15, Y5
-	VSUBPS    Y14, Y2, Y2
-	VMULPS    Y4, Y2, Y2
-	VADDPS    Y5, Y2, Y2
+	VMOVUPS   288(SP), Y4
+	VSUBPS    Y15, Y2, Y2
+	VMULPS    Y3, Y2, Y2
+	VADDPS    Y4, Y2, Y2
 	CMPQ      R8, $+25
 	JLT       lanetailnarrow
 	VPMOVZXBD 88(SP), Y3
 	VCVTDQ2PS Y3, Y3
 	VMOVUPS   192(SP), Y4
-	VCMPPS    $0x07, Y4, Y4, Y5
-	VBLENDVPS Y5, Y4, Y15, Y5
-	VMOVUPS   320(SP), Y4
-	VCMPPS    $0x07, Y4, Y4, Y6
-	VBLENDVPS Y6, Y4, Y15, Y6
-	VSUBPS    Y14, Y3, Y3
-	VMULPS    Y5, Y3, Y3
-	VADDPS    Y6, Y3, Y3
+	VMOVUPS   320(SP), Y5
+	VSUBPS    Y15, Y3, Y3
+	VMULPS    Y4, Y3, Y3
+	VADDPS    Y5, Y3, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -6261,11 +5921,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -6340,22 +6000,22 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VMULPS      Y12, Y0, Y0
-	VADDPS      Y11, Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VADDPS      Y12, Y0, Y0
 	VPMOVZXBD   8(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y14, Y1, Y1
-	VMULPS      Y12, Y1, Y1
-	VADDPS      Y11, Y1, Y1
+	VSUBPS      Y15, Y1, Y1
+	VMULPS      Y13, Y1, Y1
+	VADDPS      Y12, Y1, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -6363,22 +6023,22 @@ groupstream:
 	VMOVNTPS    Y2, (DI)
 	VPMOVZXBD   16(SI), Y0
 	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y14, Y0, Y0
-	VMULPS      Y12, Y0, Y0
-	VADDPS      Y11, Y0, Y0
+	VSUBPS      Y15, Y0, Y0
+	VMULPS      Y13, Y0, Y0
+	VADDPS      Y12, Y0, Y0
 	VPMOVZXBD   24(SI), Y1
 	VCVTDQ2PS   Y1, Y1
-	VSUBPS      Y14, Y1, Y1
-	VMULPS      Y12, Y1, Y1
-	VADDPS      Y11, Y1, Y1
+	VSUBPS      Y15, Y1, Y1
+	VMULPS      Y13, Y1, Y1
+	VADDPS      Y12, Y1, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VPADDD      Y14, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
+	VPADDD      Y14, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -6393,19 +6053,15 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -6424,31 +6080,21 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -6467,31 +6113,21 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS (BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
-	VMOVAPS      Y4, Y12
-	VMOVAPS      Y5, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -6510,31 +6146,21 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y12
-	VMOVAPS      Y6, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS (BX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	VBLENDVPS    Y1, Y6, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -6545,36 +6171,28 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
+	VBROADCASTSS (BX), Y11
+	VBROADCASTSS 4(BX), Y10
 	VPMOVZXBD    (SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
 	VPMOVZXBD    8(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y10, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y13, Y1, Y1
+	VADDPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -6582,22 +6200,22 @@ short2stream:
 	VMOVNTPS     Y2, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y11, Y0, Y0
-	VADDPS       Y9, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
 	VPMOVZXBD    24(SI), Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y9, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       Y10, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y14, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y14, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -6616,21 +6234,20 @@ short2stream:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $208-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y10 Select
-	// vector registers in use at once: 12
+	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
+	// per group: Y11 scale
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
+	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VPOR         Y0, Y1, Y13
-	VMOVUPS      constantsAVX2<>+44(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPOR         Y0, Y1, Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -6648,9 +6265,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y11
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -6658,50 +6273,50 @@ groupbegin:
 
 grouploop:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -6721,9 +6336,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	SUBQ $+8, R8
@@ -6731,29 +6344,29 @@ groupmeet:
 
 groupmeet0:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	SUBQ         $+8, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -6764,29 +6377,29 @@ groupmeet1:
 
 groupmeet2:
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	SUBQ         $+8, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -6825,9 +6438,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y11
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -6877,45 +6488,45 @@ piece4:
 
 piece5:
 	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	CMPQ         BX, $+9
 	JLT          grouptailnarrow
 	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y12, Y2, Y2
+	VPSLLVD      Y13, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
-	VFMADD213PS  Y14, Y10, Y2
+	VFMADD213PS  Y15, Y11, Y2
 	CMPQ         BX, $+25
 	JLT          grouptailnarrow
 	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y12, Y3, Y3
+	VPSLLVD      Y13, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y13, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
-	VFMADD213PS  Y14, Y10, Y3
+	VFMADD213PS  Y15, Y11, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
+	VPADDD    Y12, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -6924,11 +6535,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -7022,57 +6633,53 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
+	VFMADD213PS  Y15, Y10, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7101,62 +6708,54 @@ lanes:
 
 laneloop:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMOVUPS      (DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VFMADD213PS  Y14, Y2, Y0
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VFMADD213PS  Y14, Y3, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMOVUPS      64(DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VFMADD213PS  Y14, Y2, Y0
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VFMADD213PS  Y14, Y3, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7305,57 +6904,49 @@ piece19:
 
 piece20:
 	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMOVUPS      80(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VFMADD213PS  Y14, Y2, Y0
+	VFMADD213PS  Y15, Y1, Y0
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
 	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMOVUPS      112(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VFMADD213PS  Y14, Y3, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
 	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y12, Y2, Y2
+	VPSLLVD      Y13, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMOVUPS      144(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y4
-	VFMADD213PS  Y14, Y4, Y2
+	VFMADD213PS  Y15, Y3, Y2
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
 	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y12, Y3, Y3
+	VPSLLVD      Y13, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y13, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMOVUPS      176(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y5
-	VFMADD213PS  Y14, Y5, Y3
+	VFMADD213PS  Y15, Y4, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
+	VPADDD    Y12, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -7364,11 +6955,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -7442,50 +7033,50 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7500,15 +7091,13 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7525,23 +7114,18 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7558,23 +7142,18 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VMOVAPS      Y4, Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7591,23 +7170,18 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y10, Y10
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7617,57 +7191,53 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
+	VFMADD213PS  Y15, Y10, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7685,22 +7255,21 @@ short2stream:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y10 Select, Y0 zeroPoint, Y9 ToFloat
-	// vector registers in use at once: 14
+	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
+	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
 	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
+	VXORPS       Y15, Y15, Y15
 	VXORPS       Y1, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VPOR         Y0, Y1, Y13
-	VMOVUPS      constantsAVX2<>+44(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPOR         Y0, Y1, Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -7718,11 +7287,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y10
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -7730,54 +7297,54 @@ groupbegin:
 
 grouploop:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7798,10 +7365,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS (DX), Y10
 
 groupmeet:
 	SUBQ $+8, R9
@@ -7809,31 +7374,31 @@ groupmeet:
 
 groupmeet0:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7844,31 +7409,31 @@ groupmeet1:
 
 groupmeet2:
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
+	VSUBPS       Y11, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
+	VSUBPS       Y11, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -7908,11 +7473,9 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y10
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -7962,49 +7525,49 @@ piece4:
 
 piece5:
 	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
 	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y12, Y2, Y2
+	VPSLLVD      Y13, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y9, Y2, Y2
-	VFMADD213PS  Y14, Y10, Y2
+	VSUBPS       Y10, Y2, Y2
+	VFMADD213PS  Y15, Y11, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
 	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y12, Y3, Y3
+	VPSLLVD      Y13, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y13, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y9, Y3, Y3
-	VFMADD213PS  Y14, Y10, Y3
+	VSUBPS       Y10, Y3, Y3
+	VFMADD213PS  Y15, Y11, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y11, Y4, Y4
+	VPADDD    Y12, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y11, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -8013,11 +7576,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y11, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y11, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -8112,65 +7675,61 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y8
+	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y7
+	VCVTDQ2PS    Y0, Y8
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y7, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y7, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -8200,74 +7759,66 @@ lanes:
 
 laneloop:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMOVUPS      (DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      (BX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y14, Y2, Y0
+	VMOVUPS      (BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      32(BX), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VFMADD213PS  Y14, Y3, Y1
+	VMOVUPS      32(BX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
 	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMOVUPS      64(DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      64(BX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y14, Y2, Y0
+	VMOVUPS      64(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
 	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      96(BX), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VFMADD213PS  Y14, Y3, Y1
+	VMOVUPS      96(BX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y11, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y11, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -8501,59 +8052,3368 @@ piece24:
 
 piece25:
 	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y12, Y0, Y0
+	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
+	VPAND        Y14, Y0, Y0
 	VCVTDQ2PS    Y0, Y0
 	VMOVUPS      80(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      208(SP), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y14, Y2, Y0
+	VMOVUPS      208(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
 	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y12, Y1, Y1
+	VPSLLVD      Y13, Y1, Y1
 	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMOVUPS      112(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      240(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VFMADD213PS  Y14, Y3, Y1
+	VMOVUPS      240(SP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y12, Y2, Y2
+	VPSLLVD      Y13, Y2, Y2
 	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMOVUPS      144(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y4
-	VMOVUPS      272(SP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VFMADD213PS  Y14, Y4, Y2
+	VMOVUPS      272(SP), Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       Y4, Y2, Y2
+	VFMADD213PS  Y15, Y3, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
 	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y12, Y3, Y3
+	VPSLLVD      Y13, Y3, Y3
 	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y13, Y3, Y3
+	VPAND        Y14, Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMOVUPS      176(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y5
-	VMOVUPS      304(SP), Y4
+	VMOVUPS      304(SP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VFMADD213PS  Y15, Y4, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VMOVAPS      Y4, Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	VMOVAPS      Y3, Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	VBROADCASTSS 4(BX), Y2
+	VCVTDQ2PS    Y2, Y3
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	VMOVAPS      Y4, Y11
+	VBROADCASTSS (DX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	VBROADCASTSS 4(BX), Y3
+	VCVTDQ2PS    Y3, Y4
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBLENDVPS    Y1, Y4, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y11, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y11, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeMinvalPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
+	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
+	// per group: Y11 scale, Y10 minval
+	// vector registers in use at once: 11
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         minval+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VBROADCASTSS least+36(FP), Y1
+	VCVTDQ2PS    Y1, Y15
+	VXORPS       Y1, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VPOR         Y0, Y1, Y14
+	VMOVUPS      constantsAVX2<>+40(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y15, Y2, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y10, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y15, Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VADDPS       Y10, Y3, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y3
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y3
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x01, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x01, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x01, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x01, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 64(SP), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VMOVUPS      240(SP), Y3
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 72(SP), Y2
+	VPSLLVD      Y13, Y2, Y2
+	VPSRAD       $0x1c, Y2, Y2
+	VPAND        Y14, Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VMOVUPS      272(SP), Y4
+	VSUBPS       Y15, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y4, Y2, Y2
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 76(SP), Y3
+	VPSLLVD      Y13, Y3, Y3
+	VPSRAD       $0x1c, Y3, Y3
+	VPAND        Y14, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VMOVUPS      304(SP), Y5
+	VSUBPS       Y15, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y12, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y12, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y12, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece26
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece30:
+laneend:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y10, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y10
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y8
+	VPBROADCASTD (SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y9, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 8(SI), Y0
+	VPSLLVD      Y13, Y0, Y0
+	VPSRAD       $0x1c, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y8, Y0, Y0
+	VPBROADCASTD 12(SI), Y1
+	VPSLLVD      Y13, Y1, Y1
+	VPSRAD       $0x1c, Y1, Y1
+	VPAND        Y14, Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VADDPS       Y8, Y1, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y12, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+16, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizePacked2BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
+	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
+	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
+	// per group: Y10 scale
+	// vector registers in use at once: 11
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS sign+24(FP), Y0
+	VXORPS       Y15, Y15, Y15
+	VMOVUPS      constantsAVX2<>+72(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+104(SB), Y13
+	VMOVUPS      constantsAVX2<>+136(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	SUBQ         R8, BX
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y10
+
+groupmeet:
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	SUBQ         $+8, R8
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R8
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	SUBQ         $+8, R8
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VFMADD213PS  Y15, Y10, Y2
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y12, Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	VFMADD213PS  Y15, Y10, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece6
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(BX*2), DI
+	MOVQ  BX, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VFMADD213PS  Y15, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VFMADD213PS  Y15, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, BX
+	CMPQ         BX, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VFMADD213PS  Y15, Y2, Y1
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VFMADD213PS  Y15, Y3, Y2
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y12, Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VFMADD213PS  Y15, Y4, Y3
+
+lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, BX
+	JEQ       piece21
+	MOVQ      BX, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece25:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y10
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y10
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y10
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VFMADD213PS  Y15, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VFMADD213PS  Y15, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVNTPS     Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+// func DequantizeZeroPointPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
+	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
+	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
+	// per group: Y10 scale, Y0 zeroPoint, Y9 ToFloat
+	// vector registers in use at once: 12
+	MOVQ         y+0(FP), DI
+	MOVQ         q+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         zeroPoint+24(FP), BX
+	VBROADCASTSS sign+32(FP), Y0
+	VXORPS       Y15, Y15, Y15
+	VMOVUPS      constantsAVX2<>+72(SB), Y1
+	VPXOR        Y0, Y1, Y1
+	VPSUBD       Y0, Y1, Y1
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+104(SB), Y13
+	VMOVUPS      constantsAVX2<>+136(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	SUBQ         R9, R8
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS (DX), Y9
+
+groupmeet:
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y9, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VFMADD213PS  Y15, Y9, Y0
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y10, Y1, Y1
+	VFMADD213PS  Y15, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y9
+	XORL         AX, AX
+	MOVQ         AX, 64(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece5:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y9, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y9, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VSUBPS       Y9, Y2, Y2
+	VFMADD213PS  Y15, Y10, Y2
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y12, Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	VSUBPS       Y9, Y3, Y3
+	VFMADD213PS  Y15, Y10, Y3
+
+grouptailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y11, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SP)
+	TESTQ     $0x00000010, R8
+	JEQ       piece6
+	MOVQ      R8, AX
+	ANDQ      $-32, AX
+	SHLQ      $0x01, AX
+	MOVQ      (SP)(AX*1), CX
+	MOVQ      CX, (DI)(AX*1)
+	MOVQ      8(SP)(AX*1), CX
+	MOVQ      CX, 8(DI)(AX*1)
+	MOVQ      16(SP)(AX*1), CX
+	MOVQ      CX, 16(DI)(AX*1)
+	MOVQ      24(SP)(AX*1), CX
+	MOVQ      CX, 24(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x01, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x01, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(R8*2), DI
+	MOVQ  R8, AX
+	SHRQ  $0x02, AX
+	ADDQ  AX, SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y0
+	VCVTDQ2PS    Y0, Y8
+	VBROADCASTSS 4(BX), Y0
+	VCVTDQ2PS    Y0, Y7
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y8, Y0, Y0
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y8, Y1, Y1
+	VFMADD213PS  Y15, Y10, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y7, Y0, Y0
+	VFMADD213PS  Y15, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y7, Y1, Y1
+	VFMADD213PS  Y15, Y9, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+56(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VPBROADCASTD (SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VMOVUPS      96(BX), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y11, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y11, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	ADDQ         $+64, DI
+	ADDQ         $+8, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 64(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 112(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 120(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 128(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 136(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 96(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 104(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 80(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 240(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 248(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 256(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 264(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 224(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 232(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 208(SP)(AX*1)
+
+piece25:
+	VPBROADCASTD 64(SP), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VMOVUPS      80(SP), Y1
+	VMOVUPS      208(SP), Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y2, Y0, Y0
+	VFMADD213PS  Y15, Y1, Y0
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VMOVUPS      112(SP), Y2
+	VMOVUPS      240(SP), Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y1, Y1
+	VFMADD213PS  Y15, Y2, Y1
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VMOVUPS      144(SP), Y3
+	VMOVUPS      272(SP), Y4
 	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VFMADD213PS  Y14, Y5, Y3
+	VSUBPS       Y4, Y2, Y2
+	VFMADD213PS  Y15, Y3, Y2
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y12, Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	VMOVUPS      176(SP), Y4
+	VMOVUPS      304(SP), Y5
+	VCVTDQ2PS    Y5, Y5
+	VSUBPS       Y5, Y3, Y3
+	VFMADD213PS  Y15, Y4, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
@@ -8650,19 +11510,15 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -8676,20 +11532,16 @@ groupstream:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -8704,7 +11556,7 @@ groupstream:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -8714,16 +11566,14 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBLENDVPS    Y0, Y5, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -8744,27 +11594,22 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	VMOVAPS      Y4, Y10
-	VMOVAPS      Y6, Y9
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y10, Y10
-	VBLENDVPS    Y1, Y6, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -8785,27 +11630,22 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	VMOVAPS      Y3, Y10
-	VMOVAPS      Y5, Y9
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Y2
 	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBLENDVPS    Y0, Y5, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -8826,27 +11666,22 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	VMOVAPS      Y4, Y10
-	VMOVAPS      Y6, Y9
+	VBROADCASTSS (DX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Y3
 	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBLENDVPS    Y1, Y4, Y10, Y10
-	VBLENDVPS    Y1, Y6, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -8857,30 +11692,22 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
 	VBROADCASTSS (BX), Y0
 	VCVTDQ2PS    Y0, Y8
 	VBROADCASTSS 4(BX), Y0
 	VCVTDQ2PS    Y0, Y7
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y10, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y10, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y10, Y1
+	VFMADD213PS  Y15, Y10, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -8894,20 +11721,16 @@ short2stream:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VSUBPS       Y7, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VFMADD213PS  Y15, Y9, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VSUBPS       Y7, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
+	VFMADD213PS  Y15, Y9, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -8924,33 +11747,33 @@ short2stream:
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
-// func DequantizeMinvalPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked4BF16AVX2(SB), $336-64
+TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 sign, Y15 0x7fc00000, Y1 least, Y14 ToFloat, Y1 0x0, Y1 ISub, Y0 0xf, Y13 Or, Y12 table, Y11 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y10 Select, Y0 minval, Y1 Ordered, Y9 Select
-	// vector registers in use at once: 14
+	// per call: Y0 sign, Y1 least, Y15 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
+	// per group: Y10 scale, Y9 minval
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS least+36(FP), Y1
-	VCVTDQ2PS    Y1, Y14
-	VXORPS       Y1, Y1, Y1
+	VCVTDQ2PS    Y1, Y15
+	VMOVUPS      constantsAVX2<>+72(SB), Y1
+	VPXOR        Y0, Y1, Y1
 	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VPOR         Y0, Y1, Y13
-	VMOVUPS      constantsAVX2<>+44(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VCVTDQ2PS    Y1, Y14
+	VMOVUPS      constantsAVX2<>+104(SB), Y13
+	VMOVUPS      constantsAVX2<>+136(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8968,12 +11791,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8981,19 +11800,15 @@ groupbegin:
 
 grouploop:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9009,20 +11824,16 @@ grouploop:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9039,7 +11850,7 @@ grouploop:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          grouploop
@@ -9052,12 +11863,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 
 groupmeet:
 	SUBQ $+8, R9
@@ -9065,23 +11872,19 @@ groupmeet:
 
 groupmeet0:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9101,24 +11904,20 @@ groupmeet1:
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9135,7 +11934,7 @@ groupmeet3:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	SUBQ         $+32, R8
 	CMPQ         R9, $+1
 	JLT          groupnext
@@ -9168,47 +11967,42 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
-	MOVQ         AX, 72(SP)
 	TESTQ        $0x00000010, R8
 	JEQ          piece1
 	MOVQ         R8, AX
 	ANDQ         $-32, AX
-	SHRQ         $0x01, AX
-	MOVQ         (SI)(AX*1), CX
-	MOVQ         CX, 64(SP)(AX*1)
+	SHRQ         $0x02, AX
+	MOVL         (SI)(AX*1), CX
+	MOVL         CX, 64(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
 	JEQ   piece2
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
 
 piece2:
 	TESTQ $0x00000004, R8
 	JEQ   piece3
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
 
 piece3:
 	TESTQ $0x00000002, R8
 	JEQ   piece4
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
+	SHRQ  $0x02, AX
 	MOVB  (SI)(AX*1), CL
 	MOVB  CL, 64(SP)(AX*1)
 
@@ -9217,47 +12011,39 @@ piece4:
 	JEQ   piece5
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
+	SHRQ  $0x02, AX
 	MOVB  (SI)(AX*1), CL
 	MOVB  CL, 64(SP)(AX*1)
 
 piece5:
 	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y12, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y14, Y2, Y2
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
+	VSUBPS       Y15, Y2, Y2
 	VMULPS       Y10, Y2, Y2
 	VADDPS       Y9, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y12, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y13, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y14, Y3, Y3
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y12, Y3, Y3
+	VPERMPS      Y14, Y3, Y3
+	VSUBPS       Y15, Y3, Y3
 	VMULPS       Y10, Y3, Y3
 	VADDPS       Y9, Y3, Y3
 
@@ -9343,7 +12129,7 @@ piece9:
 piece10:
 	LEAQ  (DI)(R8*2), DI
 	MOVQ  R8, AX
-	SHRQ  $0x01, AX
+	SHRQ  $0x02, AX
 	ADDQ  AX, SI
 	SUBQ  R8, R9
 	SUBQ  R8, R12
@@ -9377,32 +12163,20 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y7
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y8, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9418,20 +12192,16 @@ short2loop:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VADDPS       Y7, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VADDPS       Y7, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9450,7 +12220,7 @@ short2loop:
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
@@ -9471,33 +12241,21 @@ lanes:
 
 laneloop:
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VMOVUPS      (DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      (BX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y15, Y3
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      (BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      32(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y4
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
+	VMOVUPS      32(BX), Y3
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -9511,34 +12269,22 @@ laneloop:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VMOVUPS      64(DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      64(BX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y15, Y3
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VMOVUPS      64(BX), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      96(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y4
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
+	VMOVUPS      96(BX), Y3
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
@@ -9553,7 +12299,7 @@ laneloop:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
 	SUBQ         $+32, R8
@@ -9565,39 +12311,38 @@ lanetail:
 	JEQ   laneend
 	XORL  AX, AX
 	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
 	TESTQ $0x00000010, R8
 	JEQ   piece11
 	MOVQ  R8, AX
 	ANDQ  $-32, AX
-	SHRQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
+	SHRQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 64(SP)(AX*1)
 
 piece11:
 	TESTQ $0x00000008, R8
 	JEQ   piece12
 	MOVQ  R8, AX
 	ANDQ  $-16, AX
-	SHRQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
+	SHRQ  $0x02, AX
+	MOVW  (SI)(AX*1), CX
+	MOVW  CX, 64(SP)(AX*1)
 
 piece12:
 	TESTQ $0x00000004, R8
 	JEQ   piece13
 	MOVQ  R8, AX
 	ANDQ  $-8, AX
-	SHRQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
+	SHRQ  $0x02, AX
+	MOVB  (SI)(AX*1), CL
+	MOVB  CL, 64(SP)(AX*1)
 
 piece13:
 	TESTQ $0x00000002, R8
 	JEQ   piece14
 	MOVQ  R8, AX
 	ANDQ  $-4, AX
-	SHRQ  $0x01, AX
+	SHRQ  $0x02, AX
 	MOVB  (SI)(AX*1), CL
 	MOVB  CL, 64(SP)(AX*1)
 
@@ -9606,7 +12351,7 @@ piece14:
 	JEQ   piece15
 	MOVQ  R8, AX
 	ANDQ  $-2, AX
-	SHRQ  $0x01, AX
+	SHRQ  $0x02, AX
 	MOVB  (SI)(AX*1), CL
 	MOVB  CL, 64(SP)(AX*1)
 
@@ -9780,67 +12525,43 @@ piece24:
 
 piece25:
 	VPBROADCASTD 64(SP), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
 	VMOVUPS      80(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      208(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y15, Y3
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
+	VMOVUPS      208(SP), Y2
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VPBROADCASTD 64(SP), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
 	VMOVUPS      112(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      240(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y4
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
+	VMOVUPS      240(SP), Y3
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y1, Y1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPBROADCASTD 72(SP), Y2
-	VPSLLVD      Y12, Y2, Y2
-	VPSRAD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
-	VCVTDQ2PS    Y2, Y2
+	VPBROADCASTD 68(SP), Y2
+	VPSRLVD      Y13, Y2, Y2
+	VPERMPS      Y14, Y2, Y2
 	VMOVUPS      144(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y4
-	VMOVUPS      272(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y5
-	VSUBPS       Y14, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y5, Y2, Y2
+	VMOVUPS      272(SP), Y4
+	VSUBPS       Y15, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y4, Y2, Y2
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPBROADCASTD 76(SP), Y3
-	VPSLLVD      Y12, Y3, Y3
-	VPSRAD       $0x1c, Y3, Y3
-	VPAND        Y13, Y3, Y3
-	VCVTDQ2PS    Y3, Y3
+	VPBROADCASTD 68(SP), Y3
+	VPSRLVD      Y12, Y3, Y3
+	VPERMPS      Y14, Y3, Y3
 	VMOVUPS      176(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y5
-	VMOVUPS      304(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y4, Y15, Y6
-	VSUBPS       Y14, Y3, Y3
-	VMULPS       Y5, Y3, Y3
-	VADDPS       Y6, Y3, Y3
+	VMOVUPS      304(SP), Y5
+	VSUBPS       Y15, Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VADDPS       Y5, Y3, Y3
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
@@ -9937,19 +12658,15 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9965,20 +12682,16 @@ groupstream:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y9, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y9, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -9995,7 +12708,7 @@ groupstream:
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, 32(DI)
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
+	ADDQ         $+8, SI
 	SUBQ         $+32, R9
 	CMPQ         R9, $+32
 	JGE          groupstream
@@ -10003,19 +12716,15 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	VBLENDVPS    Y0, Y5, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -10034,31 +12743,21 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y10
-	VMOVAPS      Y6, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y10, Y10
-	VBLENDVPS    Y1, Y6, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -10077,31 +12776,21 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS (BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
-	VMOVAPS      Y4, Y10
-	VMOVAPS      Y5, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	VBLENDVPS    Y0, Y5, Y9, Y9
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -10120,31 +12809,21 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y10
-	VMOVAPS      Y6, Y9
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (BX), Y9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y10, Y10
-	VBLENDVPS    Y1, Y6, Y9, Y9
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -10155,32 +12834,20 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y7
+	VBROADCASTSS (DX), Y10
+	VBROADCASTSS 4(DX), Y9
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPBROADCASTD (SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD (SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y10, Y1, Y1
 	VADDPS       Y8, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -10196,20 +12863,16 @@ short2stream:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 8(SI), Y0
-	VPSLLVD      Y12, Y0, Y0
-	VPSRAD       $0x1c, Y0, Y0
-	VPAND        Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VSUBPS       Y14, Y0, Y0
+	VPBROADCASTD 4(SI), Y0
+	VPSRLVD      Y13, Y0, Y0
+	VPERMPS      Y14, Y0, Y0
+	VSUBPS       Y15, Y0, Y0
 	VMULPS       Y9, Y0, Y0
 	VADDPS       Y7, Y0, Y0
-	VPBROADCASTD 12(SI), Y1
-	VPSLLVD      Y12, Y1, Y1
-	VPSRAD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y14, Y1, Y1
+	VPBROADCASTD 4(SI), Y1
+	VPSRLVD      Y12, Y1, Y1
+	VPERMPS      Y14, Y1, Y1
+	VSUBPS       Y15, Y1, Y1
 	VMULPS       Y9, Y1, Y1
 	VADDPS       Y7, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
@@ -10228,3480 +12891,52 @@ short2stream:
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
 	ADDQ         $+64, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-// func DequantizePacked2BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $208-56
-	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y9 Select
-	// vector registers in use at once: 13
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	VBROADCASTSS sign+24(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+76(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y13
-	VMOVUPS      constantsAVX2<>+108(SB), Y12
-	VMOVUPS      constantsAVX2<>+140(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-
-groupmeet:
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	SUBQ         $+8, R8
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	SUBQ         $+8, R8
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	SUBQ         $+8, R8
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, BX
-	JEQ          piece1
-	MOVQ         BX, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y12, Y2, Y2
-	VPERMPS      Y13, Y2, Y2
-	VFMADD213PS  Y14, Y9, Y2
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y11, Y3, Y3
-	VPERMPS      Y13, Y3, Y3
-	VFMADD213PS  Y14, Y9, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*2), DI
-	MOVQ  BX, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y8, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y8, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VFMADD213PS  Y14, Y2, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VFMADD213PS  Y14, Y3, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VFMADD213PS  Y14, Y2, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VFMADD213PS  Y14, Y3, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, BX
-	CMPQ         BX, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VFMADD213PS  Y14, Y2, Y0
-	CMPQ         BX, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VFMADD213PS  Y14, Y3, Y1
-	CMPQ         BX, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y12, Y2, Y2
-	VPERMPS      Y13, Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y4
-	VFMADD213PS  Y14, Y4, Y2
-	CMPQ         BX, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y11, Y3, Y3
-	VPERMPS      Y13, Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y5
-	VFMADD213PS  Y14, Y5, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VMOVAPS      Y4, Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VFMADD213PS  Y14, Y8, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VFMADD213PS  Y14, Y8, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-// func DequantizeZeroPointPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 sign, Y15 0x7fc00000, Y14 0x0, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y9 Select, Y0 zeroPoint, Y8 ToFloat
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         zeroPoint+24(FP), BX
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VMOVUPS      constantsAVX2<>+76(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y13
-	VMOVUPS      constantsAVX2<>+108(SB), Y12
-	VMOVUPS      constantsAVX2<>+140(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y8
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-
-groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y8, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y8, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y9, Y0, Y0
-	VFMADD213PS  Y14, Y8, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y9, Y1, Y1
-	VFMADD213PS  Y14, Y8, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y8
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y12, Y2, Y2
-	VPERMPS      Y13, Y2, Y2
-	VSUBPS       Y8, Y2, Y2
-	VFMADD213PS  Y14, Y9, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y11, Y3, Y3
-	VPERMPS      Y13, Y3, Y3
-	VSUBPS       Y8, Y3, Y3
-	VFMADD213PS  Y14, Y9, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y7
-	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y6
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y7, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y7, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y6, Y0, Y0
-	VFMADD213PS  Y14, Y8, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VFMADD213PS  Y14, Y8, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      (BX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y14, Y2, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      32(BX), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VFMADD213PS  Y14, Y3, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      64(BX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y14, Y2, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      96(BX), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VFMADD213PS  Y14, Y3, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      208(SP), Y1
-	VCVTDQ2PS    Y1, Y1
-	VSUBPS       Y1, Y0, Y0
-	VFMADD213PS  Y14, Y2, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      240(SP), Y2
-	VCVTDQ2PS    Y2, Y2
-	VSUBPS       Y2, Y1, Y1
-	VFMADD213PS  Y14, Y3, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y12, Y2, Y2
-	VPERMPS      Y13, Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y4
-	VMOVUPS      272(SP), Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VFMADD213PS  Y14, Y4, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y11, Y3, Y3
-	VPERMPS      Y13, Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y5
-	VMOVUPS      304(SP), Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VFMADD213PS  Y14, Y5, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y8, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y8, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
-	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBLENDVPS    Y0, Y5, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y3
-	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	VMOVAPS      Y4, Y9
-	VMOVAPS      Y6, Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
-	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y9, Y9
-	VBLENDVPS    Y1, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y2
-	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
-	VMOVAPS      Y3, Y9
-	VMOVAPS      Y5, Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(BX), Y2
-	VCVTDQ2PS    Y2, Y3
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y5
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBLENDVPS    Y0, Y5, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y3
-	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	VMOVAPS      Y4, Y9
-	VMOVAPS      Y6, Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(BX), Y3
-	VCVTDQ2PS    Y3, Y4
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y6
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y9, Y9
-	VBLENDVPS    Y1, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VBROADCASTSS (BX), Y0
-	VCVTDQ2PS    Y0, Y7
-	VBROADCASTSS 4(BX), Y0
-	VCVTDQ2PS    Y0, Y6
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y7, Y0, Y0
-	VFMADD213PS  Y14, Y9, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y7, Y1, Y1
-	VFMADD213PS  Y14, Y9, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y6, Y0, Y0
-	VFMADD213PS  Y14, Y8, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y6, Y1, Y1
-	VFMADD213PS  Y14, Y8, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
 	ADDQ         $+8, SI
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
 	JMP          short2end
 
-// func DequantizeMinvalPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeMinvalPacked2BF16AVX2(SB), $336-64
-	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 sign, Y15 0x7fc00000, Y1 least, Y14 ToFloat, Y1 table, Y1 Xor, Y1 ISub, Y13 ToFloat, Y12 table, Y11 table, Y10 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y9 Select, Y0 minval, Y1 Ordered, Y8 Select
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), DI
-	MOVQ         q+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         minval+24(FP), BX
-	VBROADCASTSS sign+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS least+36(FP), Y1
-	VCVTDQ2PS    Y1, Y14
-	VMOVUPS      constantsAVX2<>+76(SB), Y1
-	VPXOR        Y0, Y1, Y1
-	VPSUBD       Y0, Y1, Y1
-	VCVTDQ2PS    Y1, Y13
-	VMOVUPS      constantsAVX2<>+108(SB), Y12
-	VMOVUPS      constantsAVX2<>+140(SB), Y11
-	VBROADCASTSS constantsAVX2<>+4(SB), Y10
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-
-groupmeet:
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	XORL         AX, AX
-	MOVQ         AX, 64(SP)
-	TESTQ        $0x00000010, R8
-	JEQ          piece1
-	MOVQ         R8, AX
-	ANDQ         $-32, AX
-	SHRQ         $0x02, AX
-	MOVL         (SI)(AX*1), CX
-	MOVL         CX, 64(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece5:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y12, Y2, Y2
-	VPERMPS      Y13, Y2, Y2
-	VSUBPS       Y14, Y2, Y2
-	VMULPS       Y9, Y2, Y2
-	VADDPS       Y8, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y11, Y3, Y3
-	VPERMPS      Y13, Y3, Y3
-	VSUBPS       Y14, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VADDPS       Y8, Y3, Y3
-
-grouptailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece6
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*2), DI
-	MOVQ  R8, AX
-	SHRQ  $0x02, AX
-	ADDQ  AX, SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y7
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y6
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y7, Y0, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VADDPS       Y6, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VADDPS       Y6, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      (BX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y15, Y3
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      32(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y4
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      64(DX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      64(BX), Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y15, Y3
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      96(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y4
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	ADDQ         $+128, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 64(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHRQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 64(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHRQ  $0x02, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 64(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHRQ  $0x02, AX
-	MOVB  (SI)(AX*1), CL
-	MOVB  CL, 64(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 80(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 208(SP)(AX*1)
-
-piece25:
-	VPBROADCASTD 64(SP), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VMOVUPS      80(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y2
-	VBLENDVPS    Y2, Y1, Y15, Y2
-	VMOVUPS      208(SP), Y1
-	VCMPPS       $0x07, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y15, Y3
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPBROADCASTD 64(SP), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VMOVUPS      112(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y3
-	VMOVUPS      240(SP), Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y2, Y15, Y4
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y4, Y1, Y1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y2
-	VPSRLVD      Y12, Y2, Y2
-	VPERMPS      Y13, Y2, Y2
-	VMOVUPS      144(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y4
-	VMOVUPS      272(SP), Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y15, Y5
-	VSUBPS       Y14, Y2, Y2
-	VMULPS       Y4, Y2, Y2
-	VADDPS       Y5, Y2, Y2
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPBROADCASTD 68(SP), Y3
-	VPSRLVD      Y11, Y3, Y3
-	VPERMPS      Y13, Y3, Y3
-	VMOVUPS      176(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBLENDVPS    Y5, Y4, Y15, Y5
-	VMOVUPS      304(SP), Y4
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y4, Y15, Y6
-	VSUBPS       Y14, Y3, Y3
-	VMULPS       Y5, Y3, Y3
-	VADDPS       Y6, Y3, Y3
-
-lanetailnarrow:
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y10, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, R8
-	JEQ       piece26
-	MOVQ      R8, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece30:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y8, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y8, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBLENDVPS    Y0, Y5, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y9
-	VMOVAPS      Y6, Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y9, Y9
-	VBLENDVPS    Y1, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS (BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
-	VMOVAPS      Y4, Y9
-	VMOVAPS      Y5, Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VBROADCASTSS 4(BX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y5
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+8(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBLENDVPS    Y0, Y5, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS (BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y5, Y9
-	VMOVAPS      Y6, Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VBROADCASTSS 4(BX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+8(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y9, Y9
-	VBLENDVPS    Y1, Y6, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y9
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y8
-	VBROADCASTSS (BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y7
-	VBROADCASTSS 4(BX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y6
-	VPBROADCASTD (SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VADDPS       Y7, Y0, Y0
-	VPBROADCASTD (SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y9, Y1, Y1
-	VADDPS       Y7, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VPBROADCASTD 4(SI), Y0
-	VPSRLVD      Y12, Y0, Y0
-	VPERMPS      Y13, Y0, Y0
-	VSUBPS       Y14, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VADDPS       Y6, Y0, Y0
-	VPBROADCASTD 4(SI), Y1
-	VPSRLVD      Y11, Y1, Y1
-	VPERMPS      Y13, Y1, Y1
-	VSUBPS       Y14, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VADDPS       Y6, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y10, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+64, DI
-	ADDQ         $+8, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+4(SB)/4, $0x00007fff
-DATA constantsAVX2<>+8(SB)/4, $0x00000000
-DATA constantsAVX2<>+12(SB)/4, $0x00000001
-DATA constantsAVX2<>+16(SB)/4, $0x00000002
-DATA constantsAVX2<>+20(SB)/4, $0x00000003
-DATA constantsAVX2<>+24(SB)/4, $0x00000004
-DATA constantsAVX2<>+28(SB)/4, $0x00000005
-DATA constantsAVX2<>+32(SB)/4, $0x00000006
-DATA constantsAVX2<>+36(SB)/4, $0x00000007
-DATA constantsAVX2<>+40(SB)/4, $0x0000000f
-DATA constantsAVX2<>+44(SB)/4, $0x0000001c
-DATA constantsAVX2<>+48(SB)/4, $0x00000018
-DATA constantsAVX2<>+52(SB)/4, $0x00000014
-DATA constantsAVX2<>+56(SB)/4, $0x00000010
-DATA constantsAVX2<>+60(SB)/4, $0x0000000c
-DATA constantsAVX2<>+64(SB)/4, $0x00000008
-DATA constantsAVX2<>+68(SB)/4, $0x00000004
+DATA constantsAVX2<>+0(SB)/4, $0x00007fff
+DATA constantsAVX2<>+4(SB)/4, $0x00000000
+DATA constantsAVX2<>+8(SB)/4, $0x00000001
+DATA constantsAVX2<>+12(SB)/4, $0x00000002
+DATA constantsAVX2<>+16(SB)/4, $0x00000003
+DATA constantsAVX2<>+20(SB)/4, $0x00000004
+DATA constantsAVX2<>+24(SB)/4, $0x00000005
+DATA constantsAVX2<>+28(SB)/4, $0x00000006
+DATA constantsAVX2<>+32(SB)/4, $0x00000007
+DATA constantsAVX2<>+36(SB)/4, $0x0000000f
+DATA constantsAVX2<>+40(SB)/4, $0x0000001c
+DATA constantsAVX2<>+44(SB)/4, $0x00000018
+DATA constantsAVX2<>+48(SB)/4, $0x00000014
+DATA constantsAVX2<>+52(SB)/4, $0x00000010
+DATA constantsAVX2<>+56(SB)/4, $0x0000000c
+DATA constantsAVX2<>+60(SB)/4, $0x00000008
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000000
 DATA constantsAVX2<>+72(SB)/4, $0x00000000
-DATA constantsAVX2<>+76(SB)/4, $0x00000000
-DATA constantsAVX2<>+80(SB)/4, $0x00000001
-DATA constantsAVX2<>+84(SB)/4, $0x00000002
-DATA constantsAVX2<>+88(SB)/4, $0x00000003
-DATA constantsAVX2<>+92(SB)/4, $0x00000000
-DATA constantsAVX2<>+96(SB)/4, $0x00000001
-DATA constantsAVX2<>+100(SB)/4, $0x00000002
-DATA constantsAVX2<>+104(SB)/4, $0x00000003
-DATA constantsAVX2<>+108(SB)/4, $0x00000000
-DATA constantsAVX2<>+112(SB)/4, $0x00000002
-DATA constantsAVX2<>+116(SB)/4, $0x00000004
-DATA constantsAVX2<>+120(SB)/4, $0x00000006
-DATA constantsAVX2<>+124(SB)/4, $0x00000008
-DATA constantsAVX2<>+128(SB)/4, $0x0000000a
-DATA constantsAVX2<>+132(SB)/4, $0x0000000c
-DATA constantsAVX2<>+136(SB)/4, $0x0000000e
-DATA constantsAVX2<>+140(SB)/4, $0x00000010
-DATA constantsAVX2<>+144(SB)/4, $0x00000012
-DATA constantsAVX2<>+148(SB)/4, $0x00000014
-DATA constantsAVX2<>+152(SB)/4, $0x00000016
-DATA constantsAVX2<>+156(SB)/4, $0x00000018
-DATA constantsAVX2<>+160(SB)/4, $0x0000001a
-DATA constantsAVX2<>+164(SB)/4, $0x0000001c
-DATA constantsAVX2<>+168(SB)/4, $0x0000001e
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $172
+DATA constantsAVX2<>+76(SB)/4, $0x00000001
+DATA constantsAVX2<>+80(SB)/4, $0x00000002
+DATA constantsAVX2<>+84(SB)/4, $0x00000003
+DATA constantsAVX2<>+88(SB)/4, $0x00000000
+DATA constantsAVX2<>+92(SB)/4, $0x00000001
+DATA constantsAVX2<>+96(SB)/4, $0x00000002
+DATA constantsAVX2<>+100(SB)/4, $0x00000003
+DATA constantsAVX2<>+104(SB)/4, $0x00000000
+DATA constantsAVX2<>+108(SB)/4, $0x00000002
+DATA constantsAVX2<>+112(SB)/4, $0x00000004
+DATA constantsAVX2<>+116(SB)/4, $0x00000006
+DATA constantsAVX2<>+120(SB)/4, $0x00000008
+DATA constantsAVX2<>+124(SB)/4, $0x0000000a
+DATA constantsAVX2<>+128(SB)/4, $0x0000000c
+DATA constantsAVX2<>+132(SB)/4, $0x0000000e
+DATA constantsAVX2<>+136(SB)/4, $0x00000010
+DATA constantsAVX2<>+140(SB)/4, $0x00000012
+DATA constantsAVX2<>+144(SB)/4, $0x00000014
+DATA constantsAVX2<>+148(SB)/4, $0x00000016
+DATA constantsAVX2<>+152(SB)/4, $0x00000018
+DATA constantsAVX2<>+156(SB)/4, $0x0000001a
+DATA constantsAVX2<>+160(SB)/4, $0x0000001c
+DATA constantsAVX2<>+164(SB)/4, $0x0000001e
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168

@@ -8,18 +8,17 @@
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeInt8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select
-	// vector registers in use at once: 13
+	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+12(SB), Z11
-	VMOVUPS      constantsAVX512<>+76(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z12
+	VMOVUPS      constantsAVX512<>+72(SB), Z11
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -39,9 +38,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -50,29 +47,29 @@ groupbegin:
 grouploop:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -88,9 +85,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 
 groupmeet:
 	SUBQ $+16, R8
@@ -99,20 +94,20 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
@@ -120,20 +115,20 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -168,50 +163,48 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
+	VFMADD213PS  Z15, Z10, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVSXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
+	VFMADD213PS  Z15, Z10, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVSXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z14, Z9, Z2
+	VFMADD213PS  Z15, Z10, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVSXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VFMADD213PS  Z14, Z9, Z3
+	VFMADD213PS  Z15, Z10, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -247,44 +240,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -303,50 +290,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -366,40 +341,32 @@ laneloop:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     64(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     192(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -418,52 +385,44 @@ lanetail:
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VPMOVSXBD.Z 16(SI), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VPMOVSXBD.Z 32(SI), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
-	VFMADD213PS Z14, Z3, Z2
+	VFMADD213PS Z15, Z3, Z2
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VPMOVSXBD.Z 48(SI), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
-	VFMADD213PS Z14, Z4, Z3
+	VFMADD213PS Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -483,29 +442,29 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -516,14 +475,11 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -540,22 +496,16 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -572,22 +522,16 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -604,22 +548,16 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -628,112 +566,93 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointInt8BF16AVX512(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeZeroPointInt8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 zeroPoint, Z8 ToFloat
-	// vector registers in use at once: 17
+	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+12(SB), Z11
-	VMOVUPS      constantsAVX512<>+76(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z12
+	VMOVUPS      constantsAVX512<>+72(SB), Z11
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -753,11 +672,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
+	VCVTDQ2PS    Z0, Z9
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -766,33 +683,33 @@ groupbegin:
 grouploop:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -809,10 +726,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS (DX), Z9
 
 groupmeet:
 	SUBQ $+16, R9
@@ -821,22 +736,22 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z10, Z0, Z0
+	VFMADD213PS Z15, Z9, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z10, Z1, Z1
+	VFMADD213PS Z15, Z9, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
@@ -844,22 +759,22 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z10, Z0, Z0
+	VFMADD213PS Z15, Z9, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z10, Z1, Z1
+	VFMADD213PS Z15, Z9, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -895,56 +810,54 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
+	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVSXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z8, Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
+	VSUBPS       Z9, Z1, Z1
+	VFMADD213PS  Z15, Z10, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVSXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z8, Z2, Z2
-	VFMADD213PS  Z14, Z9, Z2
+	VSUBPS       Z9, Z2, Z2
+	VFMADD213PS  Z15, Z10, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVSXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z8, Z3, Z3
-	VFMADD213PS  Z14, Z9, Z3
+	VSUBPS       Z9, Z3, Z3
+	VFMADD213PS  Z15, Z10, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -981,53 +894,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z10, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -1046,63 +953,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z2
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -1122,52 +1017,44 @@ laneloop:
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS     (BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     64(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS     64(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS     128(BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     192(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS     192(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -1187,64 +1074,56 @@ lanetail:
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VPMOVSXBD.Z 16(SI), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS.Z   64(BX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VPMOVSXBD.Z 32(SI), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
 	VMOVUPS.Z   128(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z14, Z3, Z2
+	VFMADD213PS Z15, Z3, Z2
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VPMOVSXBD.Z 48(SI), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
 	VMOVUPS.Z   192(BX), K7, Z5
 	VCVTDQ2PS   Z5, Z5
 	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z14, Z4, Z3
+	VFMADD213PS Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -1264,33 +1143,33 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -1303,15 +1182,12 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z1, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1332,26 +1208,20 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VMOVAPS      Z2, Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VMOVAPS      Z2, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1372,26 +1242,20 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
+	VMOVAPS      Z1, Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z1, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1412,26 +1276,20 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VMOVAPS      Z2, Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VMOVAPS      Z2, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1441,135 +1299,116 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z10, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z2
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPMOVSXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVSXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVSXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVSXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalInt8BF16AVX512(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalInt8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z0 least, Z14 ToFloat, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 minval, K1 Ordered, Z8 Select
-	// vector registers in use at once: 17
+	// per call: Z0 least, Z15 ToFloat, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale, Z9 minval
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS least+32(FP), Z0
-	VCVTDQ2PS    Z0, Z14
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+12(SB), Z11
-	VMOVUPS      constantsAVX512<>+76(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z12
+	VMOVUPS      constantsAVX512<>+72(SB), Z11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -1589,12 +1428,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -1603,37 +1438,37 @@ groupbegin:
 grouploop:
 	VPMOVSXBD  (SI), Z0
 	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z10, Z0, Z0
+	VADDPS     Z9, Z0, Z0
 	VPMOVSXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVSXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z10, Z0, Z0
+	VADDPS     Z9, Z0, Z0
 	VPMOVSXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -1649,12 +1484,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	SUBQ $+16, R9
@@ -1663,24 +1494,24 @@ groupmeet:
 groupmeet0:
 	VPMOVSXBD (SI), Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z9, Z0, Z0
-	VADDPS    Z8, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    Z9, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVSXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
@@ -1688,24 +1519,24 @@ groupmeet1:
 groupmeet2:
 	VPMOVSXBD 32(SI), Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z9, Z0, Z0
-	VADDPS    Z8, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    Z9, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVSXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -1741,61 +1572,57 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVSXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z8, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VADDPS       Z9, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVSXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z10, Z1, Z1
+	VADDPS       Z9, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVSXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z9, Z2, Z2
-	VADDPS       Z8, Z2, Z2
+	VSUBPS       Z15, Z2, Z2
+	VMULPS       Z10, Z2, Z2
+	VADDPS       Z9, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVSXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z9, Z3, Z3
-	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z15, Z3, Z3
+	VMULPS       Z10, Z3, Z3
+	VADDPS       Z9, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -1832,59 +1659,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VADDPS.BCST (BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -1903,71 +1718,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z2, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VADDPS.BCST 12(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -1987,60 +1778,44 @@ laneloop:
 	VPMOVSXBD  (SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VMOVUPS    (DX), Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z15, K1, Z1
 	VMOVUPS    (BX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
-	VSUBPS     Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
 	VPMOVSXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VMOVUPS    64(DX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    64(BX), Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VSUBPS     Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVSXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VMOVUPS    128(DX), Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z15, K1, Z1
 	VMOVUPS    128(BX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
-	VSUBPS     Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
 	VPMOVSXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VMOVUPS    192(DX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    192(BX), Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VSUBPS     Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -2060,12 +1835,8 @@ lanetail:
 	VPMOVSXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VSUBPS      Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	CMPQ        R8, $+17
@@ -2074,12 +1845,8 @@ lanetail:
 	VPMOVSXBD.Z 16(SI), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS.Z   64(BX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
-	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z2, Z1, Z1
 	VADDPS      Z3, Z1, Z1
 	CMPQ        R8, $+33
@@ -2088,12 +1855,8 @@ lanetail:
 	VPMOVSXBD.Z 32(SI), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
 	VMOVUPS.Z   128(BX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
-	VSUBPS      Z14, Z2, Z2
+	VSUBPS      Z15, Z2, Z2
 	VMULPS      Z3, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	CMPQ        R8, $+49
@@ -2102,30 +1865,26 @@ lanetail:
 	VPMOVSXBD.Z 48(SI), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
 	VMOVUPS.Z   192(BX), K7, Z5
-	VCMPPS      $0x07, Z5, Z5, K1
-	VBLENDMPS   Z5, Z15, K1, Z5
-	VSUBPS      Z14, Z3, Z3
+	VSUBPS      Z15, Z3, Z3
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z5, Z3, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -2145,37 +1904,37 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVSXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z10, Z0, Z0
+	VADDPS      Z9, Z0, Z0
 	VPMOVSXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VADDPS      Z8, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS      Z10, Z1, Z1
+	VADDPS      Z9, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVSXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z10, Z0, Z0
+	VADDPS      Z9, Z0, Z0
 	VPMOVSXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VADDPS      Z8, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS      Z10, Z1, Z1
+	VADDPS      Z9, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2186,18 +1945,12 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -2216,30 +1969,18 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -2258,30 +1999,18 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -2300,30 +2029,18 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -2333,147 +2050,110 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VADDPS.BCST (BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VPMOVSXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVSXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, (DI)
-	VPMOVSXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPMOVSXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z2, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVSXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVSXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVSXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VPMOVSXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VADDPS.BCST 12(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizeUint8BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeUint8BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select
-	// vector registers in use at once: 13
+	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+12(SB), Z11
-	VMOVUPS      constantsAVX512<>+76(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z12
+	VMOVUPS      constantsAVX512<>+72(SB), Z11
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2493,9 +2173,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -2504,29 +2182,29 @@ groupbegin:
 grouploop:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2542,9 +2220,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 
 groupmeet:
 	SUBQ $+16, R8
@@ -2553,20 +2229,20 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
@@ -2574,20 +2250,20 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2622,50 +2298,48 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
+	VFMADD213PS  Z15, Z10, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
+	VFMADD213PS  Z15, Z10, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VFMADD213PS  Z14, Z9, Z2
+	VFMADD213PS  Z15, Z10, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VFMADD213PS  Z14, Z9, Z3
+	VFMADD213PS  Z15, Z10, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -2701,44 +2375,38 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -2757,50 +2425,38 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -2820,40 +2476,32 @@ laneloop:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     64(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     192(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2872,52 +2520,44 @@ lanetail:
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VPMOVZXBD.Z 16(SI), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VPMOVZXBD.Z 32(SI), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
-	VFMADD213PS Z14, Z3, Z2
+	VFMADD213PS Z15, Z3, Z2
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VPMOVZXBD.Z 48(SI), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
-	VFMADD213PS Z14, Z4, Z3
+	VFMADD213PS Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -2937,29 +2577,29 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -2970,14 +2610,11 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2994,22 +2631,16 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3026,22 +2657,16 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3058,22 +2683,16 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3082,112 +2701,93 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointUint8BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeZeroPointUint8BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z14 0x0, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 zeroPoint, Z8 ToFloat
-	// vector registers in use at once: 17
+	// per call: Z15 0x0, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale, Z0 zeroPoint, Z9 ToFloat
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+12(SB), Z11
-	VMOVUPS      constantsAVX512<>+76(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z12
+	VMOVUPS      constantsAVX512<>+72(SB), Z11
 	MOVQ         groups+32(FP), R9
 	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
@@ -3207,11 +2807,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
+	VCVTDQ2PS    Z0, Z9
 	SUBQ         R9, R8
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -3220,33 +2818,33 @@ groupbegin:
 grouploop:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3263,10 +2861,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z9
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VCVTDQ2PS    Z0, Z10
+	VBROADCASTSS (DX), Z9
 
 groupmeet:
 	SUBQ $+16, R9
@@ -3275,22 +2871,22 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z10, Z0, Z0
+	VFMADD213PS Z15, Z9, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z10, Z1, Z1
+	VFMADD213PS Z15, Z9, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
@@ -3298,22 +2894,22 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z9, Z0, Z0
-	VFMADD213PS Z14, Z8, Z0
+	VSUBPS      Z10, Z0, Z0
+	VFMADD213PS Z15, Z9, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z9, Z1, Z1
-	VFMADD213PS Z14, Z8, Z1
+	VSUBPS      Z10, Z1, Z1
+	VFMADD213PS Z15, Z9, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3349,56 +2945,54 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z8
+	VCVTDQ2PS    Z0, Z9
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z8, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
+	VSUBPS       Z9, Z0, Z0
+	VFMADD213PS  Z15, Z10, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z8, Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
+	VSUBPS       Z9, Z1, Z1
+	VFMADD213PS  Z15, Z10, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z8, Z2, Z2
-	VFMADD213PS  Z14, Z9, Z2
+	VSUBPS       Z9, Z2, Z2
+	VFMADD213PS  Z15, Z10, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z8, Z3, Z3
-	VFMADD213PS  Z14, Z9, Z3
+	VSUBPS       Z9, Z3, Z3
+	VFMADD213PS  Z15, Z10, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -3435,53 +3029,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z10, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -3500,63 +3088,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z2
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -3576,52 +3152,44 @@ laneloop:
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     (DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS     (BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     64(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS     64(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS     128(DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS     128(BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS     192(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS     192(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3641,64 +3209,56 @@ lanetail:
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x10, K0, K7
 	VPMOVZXBD.Z 16(SI), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS.Z   64(BX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x20, K0, K7
 	VPMOVZXBD.Z 32(SI), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
 	VMOVUPS.Z   128(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z14, Z3, Z2
+	VFMADD213PS Z15, Z3, Z2
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	KSHIFTRQ    $0x30, K0, K7
 	VPMOVZXBD.Z 48(SI), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
 	VMOVUPS.Z   192(BX), K7, Z5
 	VCVTDQ2PS   Z5, Z5
 	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z14, Z4, Z3
+	VFMADD213PS Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -3718,33 +3278,33 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z8, Z0, Z0
-	VFMADD213PS Z14, Z9, Z0
+	VSUBPS      Z9, Z0, Z0
+	VFMADD213PS Z15, Z10, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z8, Z1, Z1
-	VFMADD213PS Z14, Z9, Z1
+	VSUBPS      Z9, Z1, Z1
+	VFMADD213PS Z15, Z10, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -3757,15 +3317,12 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z1, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -3786,26 +3343,20 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VMOVAPS      Z2, Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VMOVAPS      Z2, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -3826,26 +3377,20 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
+	VMOVAPS      Z1, Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VMOVAPS      Z1, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -3866,26 +3411,20 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VMOVAPS      Z2, Z10
+	VBROADCASTSS (DX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VMOVAPS      Z2, K7, Z10
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -3895,135 +3434,116 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z6
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z9, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z8, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z10, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z9, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCVTDQ2PS    Z0, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCVTDQ2PS    Z0, Z2
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z9, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z8, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z3, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z10
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z9
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPMOVZXBD        (SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z10, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBD        16(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z9, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBD        32(SI), Z0
+	VCVTDQ2PS        Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBD        48(SI), Z1
+	VCVTDQ2PS        Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z11, Z2
+	VPERMT2W         Z1, Z12, Z0
+	VPTERNLOGD       $0xf8, Z14, Z2, Z0
+	VPCMPUW          $0x06, Z13, Z0, K1
+	VPADDW           Z14, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+64, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalUint8BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalUint8BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x7fc00000, Z0 least, Z14 ToFloat, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select, Z0 minval, K1 Ordered, Z8 Select
-	// vector registers in use at once: 17
+	// per call: Z0 least, Z15 ToFloat, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale, Z9 minval
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS least+32(FP), Z0
-	VCVTDQ2PS    Z0, Z14
+	VCVTDQ2PS    Z0, Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
-	VMOVUPS      constantsAVX512<>+12(SB), Z11
-	VMOVUPS      constantsAVX512<>+76(SB), Z10
+	VMOVUPS      constantsAVX512<>+8(SB), Z12
+	VMOVUPS      constantsAVX512<>+72(SB), Z11
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -4043,12 +3563,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -4057,37 +3573,37 @@ groupbegin:
 grouploop:
 	VPMOVZXBD  (SI), Z0
 	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z10, Z0, Z0
+	VADDPS     Z9, Z0, Z0
 	VPMOVZXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z9, Z0, Z0
-	VADDPS     Z8, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z10, Z0, Z0
+	VADDPS     Z9, Z0, Z0
 	VPMOVZXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -4103,12 +3619,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 
 groupmeet:
 	SUBQ $+16, R9
@@ -4117,24 +3629,24 @@ groupmeet:
 groupmeet0:
 	VPMOVZXBD (SI), Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z9, Z0, Z0
-	VADDPS    Z8, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    Z9, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
@@ -4142,24 +3654,24 @@ groupmeet1:
 groupmeet2:
 	VPMOVZXBD 32(SI), Z0
 	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z9, Z0, Z0
-	VADDPS    Z8, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    Z9, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z9, Z1, Z1
-	VADDPS     Z8, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -4195,61 +3707,57 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VPMOVZXBD.Z  (SI), K7, Z0
 	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z8, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z10, Z0, Z0
+	VADDPS       Z9, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBD.Z  16(SI), K7, Z1
 	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z8, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z10, Z1, Z1
+	VADDPS       Z9, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z2
 	VCVTDQ2PS    Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z9, Z2, Z2
-	VADDPS       Z8, Z2, Z2
+	VSUBPS       Z15, Z2, Z2
+	VMULPS       Z10, Z2, Z2
+	VADDPS       Z9, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z3
 	VCVTDQ2PS    Z3, Z3
-	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z9, Z3, Z3
-	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z15, Z3, Z3
+	VMULPS       Z10, Z3, Z3
+	VADDPS       Z9, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -4286,59 +3794,47 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VADDPS.BCST (BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -4357,71 +3853,47 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z2, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVUPS      Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VADDPS.BCST 12(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -4441,60 +3913,44 @@ laneloop:
 	VPMOVZXBD  (SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VMOVUPS    (DX), Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z15, K1, Z1
 	VMOVUPS    (BX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
-	VSUBPS     Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
 	VPMOVZXBD  16(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VMOVUPS    64(DX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    64(BX), Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VSUBPS     Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBD  32(SI), Z0
 	VCVTDQ2PS  Z0, Z0
 	VMOVUPS    128(DX), Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z15, K1, Z1
 	VMOVUPS    128(BX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
-	VSUBPS     Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
 	VPMOVZXBD  48(SI), Z1
 	VCVTDQ2PS  Z1, Z1
 	VMOVUPS    192(DX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    192(BX), Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VSUBPS     Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z11, Z2
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z2, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+64, SI
@@ -4514,12 +3970,8 @@ lanetail:
 	VPMOVZXBD.Z (SI), K7, Z0
 	VCVTDQ2PS   Z0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VSUBPS      Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	CMPQ        R8, $+17
@@ -4528,12 +3980,8 @@ lanetail:
 	VPMOVZXBD.Z 16(SI), K7, Z1
 	VCVTDQ2PS   Z1, Z1
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS.Z   64(BX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
-	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z2, Z1, Z1
 	VADDPS      Z3, Z1, Z1
 	CMPQ        R8, $+33
@@ -4542,12 +3990,8 @@ lanetail:
 	VPMOVZXBD.Z 32(SI), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
 	VMOVUPS.Z   128(BX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
-	VSUBPS      Z14, Z2, Z2
+	VSUBPS      Z15, Z2, Z2
 	VMULPS      Z3, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	CMPQ        R8, $+49
@@ -4556,30 +4000,26 @@ lanetail:
 	VPMOVZXBD.Z 48(SI), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
 	VMOVUPS.Z   192(BX), K7, Z5
-	VCMPPS      $0x07, Z5, Z5, K1
-	VBLENDMPS   Z5, Z15, K1, Z5
-	VSUBPS      Z14, Z3, Z3
+	VSUBPS      Z15, Z3, Z3
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z5, Z3, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -4599,37 +4039,37 @@ groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBD   (SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z10, Z0, Z0
+	VADDPS      Z9, Z0, Z0
 	VPMOVZXBD   16(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VADDPS      Z8, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS      Z10, Z1, Z1
+	VADDPS      Z9, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBD   32(SI), Z0
 	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VADDPS      Z8, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z10, Z0, Z0
+	VADDPS      Z9, Z0, Z0
 	VPMOVZXBD   48(SI), Z1
 	VCVTDQ2PS   Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VADDPS      Z8, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS      Z10, Z1, Z1
+	VADDPS      Z9, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+64, SI
@@ -4640,18 +4080,12 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -4670,30 +4104,18 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -4712,30 +4134,18 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
-	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -4754,30 +4164,18 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
+	VBROADCASTSS (DX), Z10
+	VBROADCASTSS (BX), Z9
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z10
+	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -4787,153 +4185,116 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z7, Z0, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z9, Z1, Z1
-	VADDPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VADDPS       Z6, Z0, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z6, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z10, Z2
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z2, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VADDPS.BCST (BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VBROADCASTSS 8(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z3
-	VBROADCASTSS 12(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VPMOVZXBD    (SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z9, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVZXBD    16(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VADDPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, (DI)
-	VPMOVZXBD    32(SI), Z0
-	VCVTDQ2PS    Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VPMOVZXBD    48(SI), Z1
-	VCVTDQ2PS    Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z2, Z1, Z1
-	VMOVDQA64    Z0, Z16
-	VPERMT2W     Z1, Z10, Z16
-	VPERMT2W     Z1, Z11, Z0
-	VPTERNLOGD   $0xf8, Z13, Z16, Z0
-	VPCMPUW      $0x06, Z12, Z0, K1
-	VPADDW       Z13, Z16, K1, Z16
-	VMOVNTPS     Z16, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+64, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBD   (SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBD   16(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBD   32(SI), Z0
+	VCVTDQ2PS   Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VPMOVZXBD   48(SI), Z1
+	VCVTDQ2PS   Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VADDPS.BCST 12(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z11, Z2
+	VPERMT2W    Z1, Z12, Z0
+	VPTERNLOGD  $0xf8, Z14, Z2, Z0
+	VPCMPUW     $0x06, Z13, Z0, K1
+	VPADDW      Z14, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+64, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizePacked4BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizePacked4BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select
-	// vector registers in use at once: 15
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+140(SB), Z1
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+136(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z13
-	VBROADCASTSS constantsAVX512<>+204(SB), Z12
+	VCVTDQ2PS    Z1, Z14
+	VBROADCASTSS constantsAVX512<>+200(SB), Z13
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VMOVUPS      constantsAVX512<>+76(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z10
+	VMOVUPS      constantsAVX512<>+72(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -4953,9 +4314,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -4963,34 +4322,34 @@ groupbegin:
 
 grouploop:
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5006,9 +4365,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 
 groupmeet:
 	SUBQ $+16, R8
@@ -5016,46 +4373,46 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R8
 	JLT         groupmeet2cross
 
 groupmeet2:
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	SUBQ        $+16, R8
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5090,9 +4447,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -5102,9 +4457,9 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (SI), K7, Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -5114,9 +4469,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(SI), K7, Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -5126,9 +4481,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(SI), K7, Z2
-	VPMULUDQ     Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
-	VFMADD213PS  Z14, Z7, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VFMADD213PS  Z15, Z8, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -5138,25 +4493,25 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(SI), K7, Z3
-	VPMULUDQ     Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
-	VFMADD213PS  Z14, Z7, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VFMADD213PS  Z15, Z8, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -5194,48 +4549,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -5254,54 +4603,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z4, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -5319,46 +4656,38 @@ lanes:
 
 laneloop:
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	VMOVUPS     (DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	VMOVUPS     64(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	VMOVUPS     128(DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	VMOVUPS     192(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5379,13 +4708,11 @@ lanetail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
@@ -5395,13 +4722,11 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x08, K7, K7
 	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
@@ -5411,13 +4736,11 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x10, K7, K7
 	VPMOVZXBQ.Z 16(SI), K7, Z2
-	VPMULUDQ    Z12, Z2, Z2
-	VPERMPS     Z13, Z2, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
-	VFMADD213PS Z14, Z3, Z2
+	VFMADD213PS Z15, Z3, Z2
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(BX), CX
@@ -5427,29 +4750,27 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x18, K7, K7
 	VPMOVZXBQ.Z 24(SI), K7, Z3
-	VPMULUDQ    Z12, Z3, Z3
-	VPERMPS     Z13, Z3, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
-	VFMADD213PS Z14, Z4, Z3
+	VFMADD213PS Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -5468,34 +4789,34 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5506,14 +4827,11 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -5530,22 +4848,16 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z7
+	VBROADCASTSS (DX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -5562,22 +4874,16 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z7
+	VBROADCASTSS (DX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -5594,22 +4900,16 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z7
+	VBROADCASTSS (DX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -5618,126 +4918,107 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z4, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeZeroPointPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 zeroPoint, Z6 ToFloat
-	// vector registers in use at once: 19
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
 	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+140(SB), Z1
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+136(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z13
-	VBROADCASTSS constantsAVX512<>+204(SB), Z12
+	VCVTDQ2PS    Z1, Z14
+	VBROADCASTSS constantsAVX512<>+200(SB), Z13
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VMOVUPS      constantsAVX512<>+76(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z10
+	VMOVUPS      constantsAVX512<>+72(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -5757,11 +5038,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -5769,38 +5048,38 @@ groupbegin:
 
 grouploop:
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5817,10 +5096,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS (DX), Z7
 
 groupmeet:
 	SUBQ $+16, R9
@@ -5828,50 +5105,50 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z15, Z7, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z15, Z7, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	SUBQ        $+16, R9
 	JLT         groupmeet2cross
 
 groupmeet2:
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z7, Z0, Z0
-	VFMADD213PS Z14, Z6, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z8, Z0, Z0
+	VFMADD213PS Z15, Z7, Z0
 	SUBQ        $+16, R9
 	JLT         groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z7, Z1, Z1
-	VFMADD213PS Z14, Z6, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z8, Z1, Z1
+	VFMADD213PS Z15, Z7, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -5907,11 +5184,9 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -5921,10 +5196,10 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (SI), K7, Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -5934,10 +5209,10 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(SI), K7, Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -5947,10 +5222,10 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(SI), K7, Z2
-	VPMULUDQ     Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VFMADD213PS  Z14, Z7, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VSUBPS       Z7, Z2, Z2
+	VFMADD213PS  Z15, Z8, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -5960,26 +5235,26 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(SI), K7, Z3
-	VPMULUDQ     Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
-	VSUBPS       Z6, Z3, Z3
-	VFMADD213PS  Z14, Z7, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VSUBPS       Z7, Z3, Z3
+	VFMADD213PS  Z15, Z8, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -6018,57 +5293,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z7, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -6087,67 +5356,55 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCVTDQ2PS    Z16, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCVTDQ2PS    Z16, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCVTDQ2PS    Z16, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCVTDQ2PS    Z16, Z0
-	VPMOVZXBQ    (SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VPMOVZXBQ    8(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z2, Z17, Z17
-	VFMADD213PS  Z14, Z6, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VPMOVZXBQ    16(SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VPMOVZXBQ    24(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z0, Z17, Z17
-	VFMADD213PS  Z14, Z4, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z5
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z6, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z5, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -6165,58 +5422,50 @@ lanes:
 
 laneloop:
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	VMOVUPS     (DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS     (BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	VMOVUPS     64(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS     64(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	VMOVUPS     128(DX), Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS     128(BX), Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	VMOVUPS     192(DX), Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS     192(BX), Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -6238,16 +5487,14 @@ lanetail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
 	VCVTDQ2PS   Z2, Z2
 	VSUBPS      Z2, Z0, Z0
-	VFMADD213PS Z14, Z1, Z0
+	VFMADD213PS Z15, Z1, Z0
 	CMPQ        R8, $+17
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
@@ -6257,16 +5504,14 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x08, K7, K7
 	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS.Z   64(BX), K7, Z3
 	VCVTDQ2PS   Z3, Z3
 	VSUBPS      Z3, Z1, Z1
-	VFMADD213PS Z14, Z2, Z1
+	VFMADD213PS Z15, Z2, Z1
 	CMPQ        R8, $+33
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
@@ -6276,16 +5521,14 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x10, K7, K7
 	VPMOVZXBQ.Z 16(SI), K7, Z2
-	VPMULUDQ    Z12, Z2, Z2
-	VPERMPS     Z13, Z2, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
 	VMOVUPS.Z   128(BX), K7, Z4
 	VCVTDQ2PS   Z4, Z4
 	VSUBPS      Z4, Z2, Z2
-	VFMADD213PS Z14, Z3, Z2
+	VFMADD213PS Z15, Z3, Z2
 	CMPQ        R8, $+49
 	JLT         lanetailnarrow
 	LEAQ        1(R8), CX
@@ -6295,32 +5538,30 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x18, K7, K7
 	VPMOVZXBQ.Z 24(SI), K7, Z3
-	VPMULUDQ    Z12, Z3, Z3
-	VPERMPS     Z13, Z3, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
 	VMOVUPS.Z   192(BX), K7, Z5
 	VCVTDQ2PS   Z5, Z5
 	VSUBPS      Z5, Z3, Z3
-	VFMADD213PS Z14, Z4, Z3
+	VFMADD213PS Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -6339,38 +5580,38 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z6, Z0, Z0
-	VFMADD213PS Z14, Z7, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z7, Z0, Z0
+	VFMADD213PS Z15, Z8, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z6, Z1, Z1
-	VFMADD213PS Z14, Z7, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z7, Z1, Z1
+	VFMADD213PS Z15, Z8, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -6383,15 +5624,12 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z1, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -6412,26 +5650,20 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -6452,26 +5684,20 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
+	VMOVAPS      Z1, Z8
+	VBROADCASTSS (DX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z1, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -6492,26 +5718,20 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -6521,149 +5741,130 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z7, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCVTDQ2PS    Z16, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCVTDQ2PS    Z16, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCVTDQ2PS    Z16, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCVTDQ2PS    Z16, Z0
-	VPMOVZXBQ    (SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VPMOVZXBQ    8(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z2, Z17, Z17
-	VFMADD213PS  Z14, Z6, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, (DI)
-	VPMOVZXBQ    16(SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VPMOVZXBQ    24(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z0, Z17, Z17
-	VFMADD213PS  Z14, Z4, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z5
+	VPMOVZXBQ        (SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPMOVZXBQ        8(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPMOVZXBQ        16(SI), Z0
+	VPMULUDQ         Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z6, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPMOVZXBQ        24(SI), Z1
+	VPMULUDQ         Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z5, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+32, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalPacked4BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeMinvalPacked4BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 0x10000001, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 minval, K1 Ordered, Z6 Select
-	// vector registers in use at once: 19
+	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale, Z7 minval
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS least+36(FP), Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+140(SB), Z1
+	VCVTDQ2PS    Z1, Z15
+	VMOVUPS      constantsAVX512<>+136(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z13
-	VBROADCASTSS constantsAVX512<>+204(SB), Z12
+	VCVTDQ2PS    Z1, Z14
+	VBROADCASTSS constantsAVX512<>+200(SB), Z13
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VMOVUPS      constantsAVX512<>+76(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z10
+	VMOVUPS      constantsAVX512<>+72(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -6683,12 +5884,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -6696,42 +5893,42 @@ groupbegin:
 
 grouploop:
 	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z12, Z0, Z0
-	VPERMPS    Z13, Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z7, Z0, Z0
-	VADDPS     Z6, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VADDPS     Z7, Z0, Z0
 	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VADDPS     Z6, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     Z7, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z8, Z2
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z12, Z0, Z0
-	VPERMPS    Z13, Z0, Z0
-	VSUBPS     Z14, Z0, Z0
-	VMULPS     Z7, Z0, Z0
-	VADDPS     Z6, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VADDPS     Z7, Z0, Z0
 	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VADDPS     Z6, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     Z7, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z8, Z2
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -6747,12 +5944,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	SUBQ $+16, R9
@@ -6760,54 +5953,54 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ (SI), Z0
-	VPMULUDQ  Z12, Z0, Z0
-	VPERMPS   Z13, Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z7, Z0, Z0
-	VADDPS    Z6, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    Z7, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VADDPS     Z6, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     Z7, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z8, Z2
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R9
 	JLT        groupmeet2cross
 
 groupmeet2:
 	VPMOVZXBQ 16(SI), Z0
-	VPMULUDQ  Z12, Z0, Z0
-	VPERMPS   Z13, Z0, Z0
-	VSUBPS    Z14, Z0, Z0
-	VMULPS    Z7, Z0, Z0
-	VADDPS    Z6, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    Z7, Z0, Z0
 	SUBQ      $+16, R9
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
-	VSUBPS     Z14, Z1, Z1
-	VMULPS     Z7, Z1, Z1
-	VADDPS     Z6, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     Z7, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z8, Z2
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -6843,12 +6036,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -6858,11 +6047,11 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (SI), K7, Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -6872,11 +6061,11 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(SI), K7, Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -6886,11 +6075,11 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(SI), K7, Z2
-	VPMULUDQ     Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z7, Z2, Z2
-	VADDPS       Z6, Z2, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VSUBPS       Z15, Z2, Z2
+	VMULPS       Z8, Z2, Z2
+	VADDPS       Z7, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(R8), CX
@@ -6900,27 +6089,27 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(SI), K7, Z3
-	VPMULUDQ     Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
-	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z7, Z3, Z3
-	VADDPS       Z6, Z3, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VSUBPS       Z15, Z3, Z3
+	VMULPS       Z8, Z3, Z3
+	VADDPS       Z7, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -6959,63 +6148,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VADDPS.BCST (BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -7034,75 +6211,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z0
-	VPMOVZXBQ    (SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VPMOVZXBQ    8(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z2, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VPMOVZXBQ    16(SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VPMOVZXBQ    24(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z4, Z17, Z17
-	VADDPS       Z0, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VADDPS.BCST 12(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -7120,66 +6273,50 @@ lanes:
 
 laneloop:
 	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z12, Z0, Z0
-	VPERMPS    Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
 	VMOVUPS    (DX), Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z15, K1, Z1
 	VMOVUPS    (BX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
-	VSUBPS     Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
 	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
 	VMOVUPS    64(DX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    64(BX), Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VSUBPS     Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z8, Z2
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z12, Z0, Z0
-	VPERMPS    Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
 	VMOVUPS    128(DX), Z1
-	VCMPPS     $0x07, Z1, Z1, K1
-	VBLENDMPS  Z1, Z15, K1, Z1
 	VMOVUPS    128(BX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
-	VSUBPS     Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
 	VMULPS     Z1, Z0, Z0
 	VADDPS     Z2, Z0, Z0
 	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z12, Z1, Z1
-	VPERMPS    Z13, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
 	VMOVUPS    192(DX), Z2
-	VCMPPS     $0x07, Z2, Z2, K1
-	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    192(BX), Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VSUBPS     Z14, Z1, Z1
+	VSUBPS     Z15, Z1, Z1
 	VMULPS     Z2, Z1, Z1
 	VADDPS     Z3, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z8, Z2
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -7201,16 +6338,12 @@ lanetail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBQ.Z (SI), K7, Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
 	KMOVQ       K0, K7
 	VMOVUPS.Z   (DX), K7, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VBLENDMPS   Z1, Z15, K1, Z1
 	VMOVUPS.Z   (BX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
-	VSUBPS      Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
 	VMULPS      Z1, Z0, Z0
 	VADDPS      Z2, Z0, Z0
 	CMPQ        R8, $+17
@@ -7222,16 +6355,12 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x08, K7, K7
 	VPMOVZXBQ.Z 8(SI), K7, Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(DX), K7, Z2
-	VCMPPS      $0x07, Z2, Z2, K1
-	VBLENDMPS   Z2, Z15, K1, Z2
 	VMOVUPS.Z   64(BX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
-	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
 	VMULPS      Z2, Z1, Z1
 	VADDPS      Z3, Z1, Z1
 	CMPQ        R8, $+33
@@ -7243,16 +6372,12 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x10, K7, K7
 	VPMOVZXBQ.Z 16(SI), K7, Z2
-	VPMULUDQ    Z12, Z2, Z2
-	VPERMPS     Z13, Z2, Z2
+	VPMULUDQ    Z13, Z2, Z2
+	VPERMPS     Z14, Z2, Z2
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(DX), K7, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VBLENDMPS   Z3, Z15, K1, Z3
 	VMOVUPS.Z   128(BX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
-	VSUBPS      Z14, Z2, Z2
+	VSUBPS      Z15, Z2, Z2
 	VMULPS      Z3, Z2, Z2
 	VADDPS      Z4, Z2, Z2
 	CMPQ        R8, $+49
@@ -7264,34 +6389,30 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x18, K7, K7
 	VPMOVZXBQ.Z 24(SI), K7, Z3
-	VPMULUDQ    Z12, Z3, Z3
-	VPERMPS     Z13, Z3, Z3
+	VPMULUDQ    Z13, Z3, Z3
+	VPERMPS     Z14, Z3, Z3
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(DX), K7, Z4
-	VCMPPS      $0x07, Z4, Z4, K1
-	VBLENDMPS   Z4, Z15, K1, Z4
 	VMOVUPS.Z   192(BX), K7, Z5
-	VCMPPS      $0x07, Z5, Z5, K1
-	VBLENDMPS   Z5, Z15, K1, Z5
-	VSUBPS      Z14, Z3, Z3
+	VSUBPS      Z15, Z3, Z3
 	VMULPS      Z4, Z3, Z3
 	VADDPS      Z5, Z3, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -7310,42 +6431,42 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	VADDPS      Z6, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VADDPS      Z7, Z0, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	VADDPS      Z6, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VADDPS      Z7, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z12, Z0, Z0
-	VPERMPS     Z13, Z0, Z0
-	VSUBPS      Z14, Z0, Z0
-	VMULPS      Z7, Z0, Z0
-	VADDPS      Z6, Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS      Z8, Z0, Z0
+	VADDPS      Z7, Z0, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z12, Z1, Z1
-	VPERMPS     Z13, Z1, Z1
-	VSUBPS      Z14, Z1, Z1
-	VMULPS      Z7, Z1, Z1
-	VADDPS      Z6, Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS      Z8, Z1, Z1
+	VADDPS      Z7, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z8, Z2
-	VPERMT2W    Z1, Z9, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VPCMPUW     $0x06, Z10, Z0, K1
-	VPADDW      Z11, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -7356,18 +6477,12 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -7386,30 +6501,18 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -7428,30 +6531,18 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -7470,30 +6561,18 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -7503,161 +6582,124 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VADDPS.BCST (BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VADDPS.BCST 4(BX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+8, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R9
+	CMPQ        R9, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z0
-	VPMOVZXBQ    (SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VPMOVZXBQ    8(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z2, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, (DI)
-	VPMOVZXBQ    16(SI), Z16
-	VPMULUDQ     Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VPMOVZXBQ    24(SI), Z17
-	VPMULUDQ     Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z4, Z17, Z17
-	VADDPS       Z0, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VADDPS.BCST (BX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VADDPS.BCST 4(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VSUBPS      Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VADDPS.BCST 8(BX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VSUBPS      Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VADDPS.BCST 12(BX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+16, BX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R9
+	CMPQ        R9, $+4
+	JGE         short4stream
+	JMP         short4end
 
 // func DequantizePacked2BF16AVX512(y *uint16, q *uint8, scale *float32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizePacked2BF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select
-	// vector registers in use at once: 15
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	VBROADCASTSS sign+24(FP), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+208(SB), Z1
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+204(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z13
-	VMOVUPS      constantsAVX512<>+272(SB), Z12
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+268(SB), Z13
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VMOVUPS      constantsAVX512<>+76(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z10
+	VMOVUPS      constantsAVX512<>+72(SB), Z9
 	MOVQ         groups+32(FP), R8
 	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
@@ -7677,9 +6719,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
@@ -7687,34 +6727,34 @@ groupbegin:
 
 grouploop:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -7730,9 +6770,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 
 groupmeet:
 	SUBQ $+16, R8
@@ -7740,46 +6778,46 @@ groupmeet:
 
 groupmeet0:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	SUBQ         $+16, R8
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	SUBQ         $+16, R8
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	SUBQ         $+16, R8
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -7814,9 +6852,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -7827,9 +6863,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
@@ -7840,9 +6876,9 @@ grouppiece:
 	KSHIFTRQ     $0x04, K7, K7
 	VMOVDQU8.Z   4(SI), K7, X1
 	VPBROADCASTD X1, Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
@@ -7853,9 +6889,9 @@ grouppiece:
 	KSHIFTRQ     $0x08, K7, K7
 	VMOVDQU8.Z   8(SI), K7, X2
 	VPBROADCASTD X2, Z2
-	VPSRLVD      Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
-	VFMADD213PS  Z14, Z7, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VFMADD213PS  Z15, Z8, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(BX), CX
@@ -7866,25 +6902,25 @@ grouppiece:
 	KSHIFTRQ     $0x0c, K7, K7
 	VMOVDQU8.Z   12(SI), K7, X3
 	VPBROADCASTD X3, Z3
-	VPSRLVD      Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
-	VFMADD213PS  Z14, Z7, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VFMADD213PS  Z15, Z8, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -7922,48 +6958,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -7982,54 +7012,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z4, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -8047,46 +7065,38 @@ lanes:
 
 laneloop:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	VMOVUPS      (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
-	VFMADD213PS  Z14, Z1, Z0
+	VFMADD213PS  Z15, Z1, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	VMOVUPS      64(DX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
-	VFMADD213PS  Z14, Z2, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	VMOVUPS      128(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
-	VFMADD213PS  Z14, Z1, Z0
+	VFMADD213PS  Z15, Z1, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	VMOVUPS      192(DX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
-	VFMADD213PS  Z14, Z2, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8108,13 +7118,11 @@ lanetail:
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
-	VFMADD213PS  Z14, Z1, Z0
+	VFMADD213PS  Z15, Z1, Z0
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
@@ -8125,13 +7133,11 @@ lanetail:
 	KSHIFTRQ     $0x04, K7, K7
 	VMOVDQU8.Z   4(SI), K7, X1
 	VPBROADCASTD X1, Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
-	VFMADD213PS  Z14, Z2, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
@@ -8142,13 +7148,11 @@ lanetail:
 	KSHIFTRQ     $0x08, K7, K7
 	VMOVDQU8.Z   8(SI), K7, X2
 	VPBROADCASTD X2, Z2
-	VPSRLVD      Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z15, K1, Z3
-	VFMADD213PS  Z14, Z3, Z2
+	VFMADD213PS  Z15, Z3, Z2
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(BX), CX
@@ -8159,29 +7163,27 @@ lanetail:
 	KSHIFTRQ     $0x0c, K7, K7
 	VMOVDQU8.Z   12(SI), K7, X3
 	VPBROADCASTD X3, Z3
-	VPSRLVD      Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z15, K1, Z4
-	VFMADD213PS  Z14, Z4, Z3
+	VFMADD213PS  Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -8200,34 +7202,34 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8238,14 +7240,11 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -8262,22 +7261,16 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z7
+	VBROADCASTSS (DX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -8294,22 +7287,16 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z7
+	VBROADCASTSS (DX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -8326,22 +7313,16 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z7
+	VBROADCASTSS (DX), Z8
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
+	VBROADCASTSS 4(DX), K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -8350,126 +7331,107 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VFMADD213PS  Z14, Z5, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VFMADD213PS  Z14, Z4, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeZeroPointPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeZeroPointPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX zeroPoint, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z14 0x0, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 zeroPoint, Z6 ToFloat
-	// vector registers in use at once: 19
+	// per call: Z0 sign, Z15 0x0, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale, Z0 zeroPoint, Z7 ToFloat
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         zeroPoint+24(FP), BX
 	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VPXORD       Z14, Z14, Z14
-	VMOVUPS      constantsAVX512<>+208(SB), Z1
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512<>+204(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z13
-	VMOVUPS      constantsAVX512<>+272(SB), Z12
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+268(SB), Z13
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VMOVUPS      constantsAVX512<>+76(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z10
+	VMOVUPS      constantsAVX512<>+72(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -8489,11 +7451,9 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -8501,38 +7461,38 @@ groupbegin:
 
 grouploop:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8549,10 +7509,8 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z7
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VCVTDQ2PS    Z0, Z8
+	VBROADCASTSS (DX), Z7
 
 groupmeet:
 	SUBQ $+16, R9
@@ -8560,50 +7518,50 @@ groupmeet:
 
 groupmeet0:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z15, Z7, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VFMADD213PS  Z15, Z7, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z7, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z8, Z0, Z0
+	VFMADD213PS  Z15, Z7, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z7, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z8, Z1, Z1
+	VFMADD213PS  Z15, Z7, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8639,11 +7597,9 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
+	VBROADCASTSS (DX), Z8
 	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z6
+	VCVTDQ2PS    Z0, Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -8654,10 +7610,10 @@ grouppiece:
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -8668,10 +7624,10 @@ grouppiece:
 	KSHIFTRQ     $0x04, K7, K7
 	VMOVDQU8.Z   4(SI), K7, X1
 	VPBROADCASTD X1, Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -8682,10 +7638,10 @@ grouppiece:
 	KSHIFTRQ     $0x08, K7, K7
 	VMOVDQU8.Z   8(SI), K7, X2
 	VPBROADCASTD X2, Z2
-	VPSRLVD      Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
-	VSUBPS       Z6, Z2, Z2
-	VFMADD213PS  Z14, Z7, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VSUBPS       Z7, Z2, Z2
+	VFMADD213PS  Z15, Z8, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -8696,26 +7652,26 @@ grouppiece:
 	KSHIFTRQ     $0x0c, K7, K7
 	VMOVDQU8.Z   12(SI), K7, X3
 	VPBROADCASTD X3, Z3
-	VPSRLVD      Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
-	VSUBPS       Z6, Z3, Z3
-	VFMADD213PS  Z14, Z7, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VSUBPS       Z7, Z3, Z3
+	VFMADD213PS  Z15, Z8, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -8754,57 +7710,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z7, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2loop
 
 short2end:
 	TESTQ R9, R9
@@ -8823,67 +7773,55 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCVTDQ2PS    Z16, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCVTDQ2PS    Z16, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCVTDQ2PS    Z16, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCVTDQ2PS    Z16, Z0
-	VPBROADCASTD (SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VPBROADCASTD 4(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z2, Z17, Z17
-	VFMADD213PS  Z14, Z6, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VPBROADCASTD 8(SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VPBROADCASTD 12(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z0, Z17, Z17
-	VFMADD213PS  Z14, Z4, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4loop
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z5
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z6, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z5, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVUPS          Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4loop
 
 short4end:
 	TESTQ R9, R9
@@ -8901,58 +7839,50 @@ lanes:
 
 laneloop:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	VMOVUPS      (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
 	VMOVUPS      (BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z1, Z0
+	VFMADD213PS  Z15, Z1, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	VMOVUPS      64(DX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
 	VMOVUPS      64(BX), Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z2, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	VMOVUPS      128(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
 	VMOVUPS      128(BX), Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z1, Z0
+	VFMADD213PS  Z15, Z1, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	VMOVUPS      192(DX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
 	VMOVUPS      192(BX), Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z2, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -8975,16 +7905,14 @@ lanetail:
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
 	VMOVUPS.Z    (BX), K7, Z2
 	VCVTDQ2PS    Z2, Z2
 	VSUBPS       Z2, Z0, Z0
-	VFMADD213PS  Z14, Z1, Z0
+	VFMADD213PS  Z15, Z1, Z0
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
@@ -8995,16 +7923,14 @@ lanetail:
 	KSHIFTRQ     $0x04, K7, K7
 	VMOVDQU8.Z   4(SI), K7, X1
 	VPBROADCASTD X1, Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
 	VMOVUPS.Z    64(BX), K7, Z3
 	VCVTDQ2PS    Z3, Z3
 	VSUBPS       Z3, Z1, Z1
-	VFMADD213PS  Z14, Z2, Z1
+	VFMADD213PS  Z15, Z2, Z1
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
@@ -9015,16 +7941,14 @@ lanetail:
 	KSHIFTRQ     $0x08, K7, K7
 	VMOVDQU8.Z   8(SI), K7, X2
 	VPBROADCASTD X2, Z2
-	VPSRLVD      Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z15, K1, Z3
 	VMOVUPS.Z    128(BX), K7, Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z4, Z2, Z2
-	VFMADD213PS  Z14, Z3, Z2
+	VFMADD213PS  Z15, Z3, Z2
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
 	LEAQ         3(R8), CX
@@ -9035,32 +7959,30 @@ lanetail:
 	KSHIFTRQ     $0x0c, K7, K7
 	VMOVDQU8.Z   12(SI), K7, X3
 	VPBROADCASTD X3, Z3
-	VPSRLVD      Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z15, K1, Z4
 	VMOVUPS.Z    192(BX), K7, Z5
 	VCVTDQ2PS    Z5, Z5
 	VSUBPS       Z5, Z3, Z3
-	VFMADD213PS  Z14, Z4, Z3
+	VFMADD213PS  Z15, Z4, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -9079,38 +8001,38 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z6, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z7, Z0, Z0
+	VFMADD213PS  Z15, Z8, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z6, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z7, Z1, Z1
+	VFMADD213PS  Z15, Z8, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9123,15 +8045,12 @@ groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z1, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -9152,26 +8071,20 @@ groupmeet1next:
 	JLT          groupmeet1next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -9192,26 +8105,20 @@ groupmeet2next:
 	JLT          groupmeet2next
 	VBROADCASTSS (BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
+	VMOVAPS      Z1, Z8
+	VBROADCASTSS (DX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Z0
 	VCVTDQ2PS    Z0, Z1
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VMOVAPS      Z1, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -9232,26 +8139,20 @@ groupmeet3next:
 	JLT          groupmeet3next
 	VBROADCASTSS (BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Z1
 	VCVTDQ2PS    Z1, Z2
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -9261,149 +8162,130 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCVTDQ2PS    Z0, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCVTDQ2PS    Z0, Z4
-	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VFMADD213PS  Z14, Z7, Z0
-	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z5, Z1, Z1
-	VFMADD213PS  Z14, Z7, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z4, Z0, Z0
-	VFMADD213PS  Z14, Z6, Z0
-	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z4, Z1, Z1
-	VFMADD213PS  Z14, Z6, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z8, Z1, Z1
+	VFMADD132PS.BCST (DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z7, Z0, Z0
+	VFMADD132PS.BCST 4(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+8, DX
+	ADDQ             $+8, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+2, R9
+	CMPQ             R9, $+2
+	JGE              short2stream
+	JMP              short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCVTDQ2PS    Z16, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCVTDQ2PS    Z16, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCVTDQ2PS    Z16, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCVTDQ2PS    Z16, Z0
-	VPBROADCASTD (SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z3, Z16, Z16
-	VFMADD213PS  Z14, Z7, Z16
-	VPBROADCASTD 4(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z2, Z17, Z17
-	VFMADD213PS  Z14, Z6, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, (DI)
-	VPBROADCASTD 8(SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z1, Z16, Z16
-	VFMADD213PS  Z14, Z5, Z16
-	VPBROADCASTD 12(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z0, Z17, Z17
-	VFMADD213PS  Z14, Z4, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	ADDQ         $+128, DI
-	ADDQ         $+16, SI
-	SUBQ         $+4, R9
-	CMPQ         R9, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA      (SI)(CX*1)
+	VBROADCASTSS     (BX), Z0
+	VCVTDQ2PS        Z0, Z8
+	VBROADCASTSS     4(BX), Z0
+	VCVTDQ2PS        Z0, Z7
+	VBROADCASTSS     8(BX), Z0
+	VCVTDQ2PS        Z0, Z6
+	VBROADCASTSS     12(BX), Z0
+	VCVTDQ2PS        Z0, Z5
+	VPBROADCASTD     (SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z8, Z0, Z0
+	VFMADD132PS.BCST (DX), Z15, Z0
+	VPBROADCASTD     4(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z7, Z1, Z1
+	VFMADD132PS.BCST 4(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, (DI)
+	VPBROADCASTD     8(SI), Z0
+	VPSRLVD          Z13, Z0, Z0
+	VPERMPS          Z14, Z0, Z0
+	VSUBPS           Z6, Z0, Z0
+	VFMADD132PS.BCST 8(DX), Z15, Z0
+	VPBROADCASTD     12(SI), Z1
+	VPSRLVD          Z13, Z1, Z1
+	VPERMPS          Z14, Z1, Z1
+	VSUBPS           Z5, Z1, Z1
+	VFMADD132PS.BCST 12(DX), Z15, Z1
+	VMOVDQA64        Z0, Z2
+	VPERMT2W         Z1, Z9, Z2
+	VPERMT2W         Z1, Z10, Z0
+	VPTERNLOGD       $0xf8, Z12, Z2, Z0
+	VPCMPUW          $0x06, Z11, Z0, K1
+	VPADDW           Z12, Z2, K1, Z2
+	VMOVNTPS         Z2, 64(DI)
+	ADDQ             $+16, DX
+	ADDQ             $+16, BX
+	ADDQ             $+128, DI
+	ADDQ             $+16, SI
+	SUBQ             $+4, R9
+	CMPQ             R9, $+4
+	JGE              short4stream
+	JMP              short4end
 
 // func DequantizeMinvalPacked2BF16AVX512(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeMinvalPacked2BF16AVX512(SB), NOSPLIT, $0-64
 	// pointers: DI y, SI q, DX scale, BX minval, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 sign, Z15 0x7fc00000, Z1 least, Z14 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z13 ToFloat, Z12 table, Z11 0x10001, Z10 0x80008000, Z9 table, Z8 table
-	// per group: Z0 scale, K1 Ordered, Z7 Select, Z0 minval, K1 Ordered, Z6 Select
-	// vector registers in use at once: 19
+	// per call: Z0 sign, Z1 least, Z15 ToFloat, Z1 table, Z1 Xor, Z1 ISub, Z14 ToFloat, Z13 table, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z8 scale, Z7 minval
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         minval+24(FP), BX
 	VBROADCASTSS sign+32(FP), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
 	VBROADCASTSS least+36(FP), Z1
-	VCVTDQ2PS    Z1, Z14
-	VMOVUPS      constantsAVX512<>+208(SB), Z1
+	VCVTDQ2PS    Z1, Z15
+	VMOVUPS      constantsAVX512<>+204(SB), Z1
 	VPXORD       Z0, Z1, Z1
 	VPSUBD       Z0, Z1, Z1
-	VCVTDQ2PS    Z1, Z13
-	VMOVUPS      constantsAVX512<>+272(SB), Z12
+	VCVTDQ2PS    Z1, Z14
+	VMOVUPS      constantsAVX512<>+268(SB), Z13
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
 	VBROADCASTSS constantsAVX512<>+4(SB), Z11
-	VBROADCASTSS constantsAVX512<>+8(SB), Z10
-	VMOVUPS      constantsAVX512<>+12(SB), Z9
-	VMOVUPS      constantsAVX512<>+76(SB), Z8
+	VMOVUPS      constantsAVX512<>+8(SB), Z10
+	VMOVUPS      constantsAVX512<>+72(SB), Z9
 	MOVQ         groups+40(FP), R9
 	MOVQ         length+48(FP), R10
 	CMPQ         R10, $+1
@@ -9423,12 +8305,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	SUBQ         R9, R8
 	MOVQ         ahead+56(FP), CX
 	CMPQ         CX, $+1
@@ -9436,42 +8314,42 @@ groupbegin:
 
 grouploop:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9487,12 +8365,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 
 groupmeet:
 	SUBQ $+16, R9
@@ -9500,54 +8374,54 @@ groupmeet:
 
 groupmeet0:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	SUBQ         $+16, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	SUBQ         $+16, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9583,12 +8457,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	MOVQ         $-1, AX
 	BZHIQ        R8, AX, AX
 	KMOVQ        AX, K0
@@ -9599,11 +8469,11 @@ grouppiece:
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -9614,11 +8484,11 @@ grouppiece:
 	KSHIFTRQ     $0x04, K7, K7
 	VMOVDQU8.Z   4(SI), K7, X1
 	VPBROADCASTD X1, Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -9629,11 +8499,11 @@ grouppiece:
 	KSHIFTRQ     $0x08, K7, K7
 	VMOVDQU8.Z   8(SI), K7, X2
 	VPBROADCASTD X2, Z2
-	VPSRLVD      Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
-	VSUBPS       Z14, Z2, Z2
-	VMULPS       Z7, Z2, Z2
-	VADDPS       Z6, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VSUBPS       Z15, Z2, Z2
+	VMULPS       Z8, Z2, Z2
+	VADDPS       Z7, Z2, Z2
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
 	LEAQ         3(R8), CX
@@ -9644,27 +8514,27 @@ grouppiece:
 	KSHIFTRQ     $0x0c, K7, K7
 	VMOVDQU8.Z   12(SI), K7, X3
 	VPBROADCASTD X3, Z3
-	VPSRLVD      Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
-	VSUBPS       Z14, Z3, Z3
-	VMULPS       Z7, Z3, Z3
-	VADDPS       Z6, Z3, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VSUBPS       Z15, Z3, Z3
+	VMULPS       Z8, Z3, Z3
+	VADDPS       Z7, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(R8*2), DI
@@ -9703,55 +8573,43 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VADDPS.BCST  (BX), Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z4, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(BX), Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -9778,68 +8636,44 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z0
-	VPBROADCASTD (SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VPBROADCASTD 4(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z2, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, (DI)
-	VPBROADCASTD 8(SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VPBROADCASTD 12(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z4, Z17, Z17
-	VADDPS       Z0, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVUPS      Z18, 64(DI)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(BX), Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(BX), Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VADDPS.BCST  12(BX), Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -9864,66 +8698,50 @@ lanes:
 
 laneloop:
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	VMOVUPS      (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
 	VMOVUPS      (BX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
-	VSUBPS       Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	VMOVUPS      64(DX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
 	VMOVUPS      64(BX), Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z15, K1, Z3
-	VSUBPS       Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	VMOVUPS      128(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
 	VMOVUPS      128(BX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
-	VSUBPS       Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	VMOVUPS      192(DX), Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
 	VMOVUPS      192(BX), Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z15, K1, Z3
-	VSUBPS       Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -9946,16 +8764,12 @@ lanetail:
 	KMOVQ        AX, K7
 	VMOVDQU8.Z   (SI), K7, X0
 	VPBROADCASTD X0, Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (DX), K7, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z1
 	VMOVUPS.Z    (BX), K7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
-	VSUBPS       Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z2, Z0, Z0
 	CMPQ         R8, $+17
@@ -9968,16 +8782,12 @@ lanetail:
 	KSHIFTRQ     $0x04, K7, K7
 	VMOVDQU8.Z   4(SI), K7, X1
 	VPBROADCASTD X1, Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(DX), K7, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z15, K1, Z2
 	VMOVUPS.Z    64(BX), K7, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z15, K1, Z3
-	VSUBPS       Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
 	VMULPS       Z2, Z1, Z1
 	VADDPS       Z3, Z1, Z1
 	CMPQ         R8, $+33
@@ -9990,16 +8800,12 @@ lanetail:
 	KSHIFTRQ     $0x08, K7, K7
 	VMOVDQU8.Z   8(SI), K7, X2
 	VPBROADCASTD X2, Z2
-	VPSRLVD      Z12, Z2, Z2
-	VPERMPS      Z13, Z2, Z2
+	VPSRLVD      Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(DX), K7, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z15, K1, Z3
 	VMOVUPS.Z    128(BX), K7, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z15, K1, Z4
-	VSUBPS       Z14, Z2, Z2
+	VSUBPS       Z15, Z2, Z2
 	VMULPS       Z3, Z2, Z2
 	VADDPS       Z4, Z2, Z2
 	CMPQ         R8, $+49
@@ -10012,34 +8818,30 @@ lanetail:
 	KSHIFTRQ     $0x0c, K7, K7
 	VMOVDQU8.Z   12(SI), K7, X3
 	VPBROADCASTD X3, Z3
-	VPSRLVD      Z12, Z3, Z3
-	VPERMPS      Z13, Z3, Z3
+	VPSRLVD      Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(DX), K7, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z15, K1, Z4
 	VMOVUPS.Z    192(BX), K7, Z5
-	VCMPPS       $0x07, Z5, Z5, K1
-	VBLENDMPS    Z5, Z15, K1, Z5
-	VSUBPS       Z14, Z3, Z3
+	VSUBPS       Z15, Z3, Z3
 	VMULPS       Z4, Z3, Z3
 	VADDPS       Z5, Z3, Z3
 
 lanetailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z8, Z4
-	VPERMT2W   Z1, Z9, Z0
-	VPTERNLOGD $0xf8, Z11, Z4, Z0
-	VPCMPUW    $0x06, Z10, Z0, K1
-	VPADDW     Z11, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z8, Z0
-	VPERMT2W   Z3, Z9, Z2
-	VPTERNLOGD $0xf8, Z11, Z0, Z2
-	VPCMPUW    $0x06, Z10, Z2, K1
-	VPADDW     Z11, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -10058,42 +8860,42 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z6, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS       Z8, Z0, Z0
+	VADDPS       Z7, Z0, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z6, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS       Z8, Z1, Z1
+	VADDPS       Z7, Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+16, SI
@@ -10104,18 +8906,12 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -10134,30 +8930,18 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -10176,30 +8960,18 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z7
-	VMOVAPS      Z2, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -10218,30 +8990,18 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS (BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS (BX), Z7
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VBROADCASTSS 4(BX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z7
-	VMOVAPS      Z3, K7, Z6
+	VBROADCASTSS 4(DX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -10252,55 +9012,43 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS (BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VBROADCASTSS 4(BX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z4
 	VPBROADCASTD (SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VADDPS       Z5, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
 	VPBROADCASTD 4(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VADDPS       Z5, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  (DX), Z1, Z1
+	VADDPS.BCST  (BX), Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, (DI)
 	VPBROADCASTD 8(SI), Z0
-	VPSRLVD      Z12, Z0, Z0
-	VPERMPS      Z13, Z0, Z0
-	VSUBPS       Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VADDPS       Z4, Z0, Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(BX), Z0, Z0
 	VPBROADCASTD 12(SI), Z1
-	VPSRLVD      Z12, Z1, Z1
-	VPERMPS      Z13, Z1, Z1
-	VSUBPS       Z14, Z1, Z1
-	VMULPS       Z6, Z1, Z1
-	VADDPS       Z4, Z1, Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(BX), Z1, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z8, Z2
-	VPERMT2W     Z1, Z9, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VPCMPUW      $0x06, Z10, Z0, K1
-	VPADDW       Z11, Z2, K1, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
 	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+8, BX
@@ -10313,68 +9061,44 @@ short2stream:
 
 short4stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z7
-	VBROADCASTSS 4(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z6
-	VBROADCASTSS 8(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z5
-	VBROADCASTSS 12(DX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z4
-	VBROADCASTSS (BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z3
-	VBROADCASTSS 4(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z2
-	VBROADCASTSS 8(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z1
-	VBROADCASTSS 12(BX), Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z15, K1, Z0
-	VPBROADCASTD (SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z7, Z16, Z16
-	VADDPS       Z3, Z16, Z16
-	VPBROADCASTD 4(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z6, Z17, Z17
-	VADDPS       Z2, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, (DI)
-	VPBROADCASTD 8(SI), Z16
-	VPSRLVD      Z12, Z16, Z16
-	VPERMPS      Z13, Z16, Z16
-	VSUBPS       Z14, Z16, Z16
-	VMULPS       Z5, Z16, Z16
-	VADDPS       Z1, Z16, Z16
-	VPBROADCASTD 12(SI), Z17
-	VPSRLVD      Z12, Z17, Z17
-	VPERMPS      Z13, Z17, Z17
-	VSUBPS       Z14, Z17, Z17
-	VMULPS       Z4, Z17, Z17
-	VADDPS       Z0, Z17, Z17
-	VMOVDQA64    Z16, Z18
-	VPERMT2W     Z17, Z8, Z18
-	VPERMT2W     Z17, Z9, Z16
-	VPTERNLOGD   $0xf8, Z11, Z18, Z16
-	VPCMPUW      $0x06, Z10, Z16, K1
-	VPADDW       Z11, Z18, K1, Z18
-	VMOVNTPS     Z18, 64(DI)
+	VPBROADCASTD (SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (BX), Z0, Z0
+	VPBROADCASTD 4(SI), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  4(DX), Z1, Z1
+	VADDPS.BCST  4(BX), Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVNTPS     Z2, (DI)
+	VPBROADCASTD 8(SI), Z0
+	VPSRLVD      Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VSUBPS       Z15, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(BX), Z0, Z0
+	VPBROADCASTD 12(SI), Z1
+	VPSRLVD      Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VSUBPS       Z15, Z1, Z1
+	VMULPS.BCST  12(DX), Z1, Z1
+	VADDPS.BCST  12(BX), Z1, Z1
+	VMOVDQA64    Z0, Z2
+	VPERMT2W     Z1, Z9, Z2
+	VPERMT2W     Z1, Z10, Z0
+	VPTERNLOGD   $0xf8, Z12, Z2, Z0
+	VPCMPUW      $0x06, Z11, Z0, K1
+	VPADDW       Z12, Z2, K1, Z2
+	VMOVNTPS     Z2, 64(DI)
 	ADDQ         $+16, DX
 	ADDQ         $+16, BX
 	ADDQ         $+128, DI
@@ -10384,88 +9108,87 @@ short4stream:
 	JGE          short4stream
 	JMP          short4end
 
-DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+4(SB)/4, $0x00010001
-DATA constantsAVX512<>+8(SB)/4, $0x80008000
-DATA constantsAVX512<>+12(SB)/4, $0x00020000
-DATA constantsAVX512<>+16(SB)/4, $0x00060004
-DATA constantsAVX512<>+20(SB)/4, $0x000a0008
-DATA constantsAVX512<>+24(SB)/4, $0x000e000c
-DATA constantsAVX512<>+28(SB)/4, $0x00120010
-DATA constantsAVX512<>+32(SB)/4, $0x00160014
-DATA constantsAVX512<>+36(SB)/4, $0x001a0018
-DATA constantsAVX512<>+40(SB)/4, $0x001e001c
-DATA constantsAVX512<>+44(SB)/4, $0x00220020
-DATA constantsAVX512<>+48(SB)/4, $0x00260024
-DATA constantsAVX512<>+52(SB)/4, $0x002a0028
-DATA constantsAVX512<>+56(SB)/4, $0x002e002c
-DATA constantsAVX512<>+60(SB)/4, $0x00320030
-DATA constantsAVX512<>+64(SB)/4, $0x00360034
-DATA constantsAVX512<>+68(SB)/4, $0x003a0038
-DATA constantsAVX512<>+72(SB)/4, $0x003e003c
-DATA constantsAVX512<>+76(SB)/4, $0x00030001
-DATA constantsAVX512<>+80(SB)/4, $0x00070005
-DATA constantsAVX512<>+84(SB)/4, $0x000b0009
-DATA constantsAVX512<>+88(SB)/4, $0x000f000d
-DATA constantsAVX512<>+92(SB)/4, $0x00130011
-DATA constantsAVX512<>+96(SB)/4, $0x00170015
-DATA constantsAVX512<>+100(SB)/4, $0x001b0019
-DATA constantsAVX512<>+104(SB)/4, $0x001f001d
-DATA constantsAVX512<>+108(SB)/4, $0x00230021
-DATA constantsAVX512<>+112(SB)/4, $0x00270025
-DATA constantsAVX512<>+116(SB)/4, $0x002b0029
-DATA constantsAVX512<>+120(SB)/4, $0x002f002d
-DATA constantsAVX512<>+124(SB)/4, $0x00330031
-DATA constantsAVX512<>+128(SB)/4, $0x00370035
-DATA constantsAVX512<>+132(SB)/4, $0x003b0039
-DATA constantsAVX512<>+136(SB)/4, $0x003f003d
-DATA constantsAVX512<>+140(SB)/4, $0x00000000
-DATA constantsAVX512<>+144(SB)/4, $0x00000001
-DATA constantsAVX512<>+148(SB)/4, $0x00000002
-DATA constantsAVX512<>+152(SB)/4, $0x00000003
-DATA constantsAVX512<>+156(SB)/4, $0x00000004
-DATA constantsAVX512<>+160(SB)/4, $0x00000005
-DATA constantsAVX512<>+164(SB)/4, $0x00000006
-DATA constantsAVX512<>+168(SB)/4, $0x00000007
-DATA constantsAVX512<>+172(SB)/4, $0x00000008
-DATA constantsAVX512<>+176(SB)/4, $0x00000009
-DATA constantsAVX512<>+180(SB)/4, $0x0000000a
-DATA constantsAVX512<>+184(SB)/4, $0x0000000b
-DATA constantsAVX512<>+188(SB)/4, $0x0000000c
-DATA constantsAVX512<>+192(SB)/4, $0x0000000d
-DATA constantsAVX512<>+196(SB)/4, $0x0000000e
-DATA constantsAVX512<>+200(SB)/4, $0x0000000f
-DATA constantsAVX512<>+204(SB)/4, $0x10000001
-DATA constantsAVX512<>+208(SB)/4, $0x00000000
-DATA constantsAVX512<>+212(SB)/4, $0x00000001
-DATA constantsAVX512<>+216(SB)/4, $0x00000002
-DATA constantsAVX512<>+220(SB)/4, $0x00000003
-DATA constantsAVX512<>+224(SB)/4, $0x00000000
-DATA constantsAVX512<>+228(SB)/4, $0x00000001
-DATA constantsAVX512<>+232(SB)/4, $0x00000002
-DATA constantsAVX512<>+236(SB)/4, $0x00000003
-DATA constantsAVX512<>+240(SB)/4, $0x00000000
-DATA constantsAVX512<>+244(SB)/4, $0x00000001
-DATA constantsAVX512<>+248(SB)/4, $0x00000002
-DATA constantsAVX512<>+252(SB)/4, $0x00000003
-DATA constantsAVX512<>+256(SB)/4, $0x00000000
-DATA constantsAVX512<>+260(SB)/4, $0x00000001
-DATA constantsAVX512<>+264(SB)/4, $0x00000002
-DATA constantsAVX512<>+268(SB)/4, $0x00000003
-DATA constantsAVX512<>+272(SB)/4, $0x00000000
-DATA constantsAVX512<>+276(SB)/4, $0x00000002
-DATA constantsAVX512<>+280(SB)/4, $0x00000004
-DATA constantsAVX512<>+284(SB)/4, $0x00000006
-DATA constantsAVX512<>+288(SB)/4, $0x00000008
-DATA constantsAVX512<>+292(SB)/4, $0x0000000a
-DATA constantsAVX512<>+296(SB)/4, $0x0000000c
-DATA constantsAVX512<>+300(SB)/4, $0x0000000e
-DATA constantsAVX512<>+304(SB)/4, $0x00000010
-DATA constantsAVX512<>+308(SB)/4, $0x00000012
-DATA constantsAVX512<>+312(SB)/4, $0x00000014
-DATA constantsAVX512<>+316(SB)/4, $0x00000016
-DATA constantsAVX512<>+320(SB)/4, $0x00000018
-DATA constantsAVX512<>+324(SB)/4, $0x0000001a
-DATA constantsAVX512<>+328(SB)/4, $0x0000001c
-DATA constantsAVX512<>+332(SB)/4, $0x0000001e
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $336
+DATA constantsAVX512<>+0(SB)/4, $0x00010001
+DATA constantsAVX512<>+4(SB)/4, $0x80008000
+DATA constantsAVX512<>+8(SB)/4, $0x00020000
+DATA constantsAVX512<>+12(SB)/4, $0x00060004
+DATA constantsAVX512<>+16(SB)/4, $0x000a0008
+DATA constantsAVX512<>+20(SB)/4, $0x000e000c
+DATA constantsAVX512<>+24(SB)/4, $0x00120010
+DATA constantsAVX512<>+28(SB)/4, $0x00160014
+DATA constantsAVX512<>+32(SB)/4, $0x001a0018
+DATA constantsAVX512<>+36(SB)/4, $0x001e001c
+DATA constantsAVX512<>+40(SB)/4, $0x00220020
+DATA constantsAVX512<>+44(SB)/4, $0x00260024
+DATA constantsAVX512<>+48(SB)/4, $0x002a0028
+DATA constantsAVX512<>+52(SB)/4, $0x002e002c
+DATA constantsAVX512<>+56(SB)/4, $0x00320030
+DATA constantsAVX512<>+60(SB)/4, $0x00360034
+DATA constantsAVX512<>+64(SB)/4, $0x003a0038
+DATA constantsAVX512<>+68(SB)/4, $0x003e003c
+DATA constantsAVX512<>+72(SB)/4, $0x00030001
+DATA constantsAVX512<>+76(SB)/4, $0x00070005
+DATA constantsAVX512<>+80(SB)/4, $0x000b0009
+DATA constantsAVX512<>+84(SB)/4, $0x000f000d
+DATA constantsAVX512<>+88(SB)/4, $0x00130011
+DATA constantsAVX512<>+92(SB)/4, $0x00170015
+DATA constantsAVX512<>+96(SB)/4, $0x001b0019
+DATA constantsAVX512<>+100(SB)/4, $0x001f001d
+DATA constantsAVX512<>+104(SB)/4, $0x00230021
+DATA constantsAVX512<>+108(SB)/4, $0x00270025
+DATA constantsAVX512<>+112(SB)/4, $0x002b0029
+DATA constantsAVX512<>+116(SB)/4, $0x002f002d
+DATA constantsAVX512<>+120(SB)/4, $0x00330031
+DATA constantsAVX512<>+124(SB)/4, $0x00370035
+DATA constantsAVX512<>+128(SB)/4, $0x003b0039
+DATA constantsAVX512<>+132(SB)/4, $0x003f003d
+DATA constantsAVX512<>+136(SB)/4, $0x00000000
+DATA constantsAVX512<>+140(SB)/4, $0x00000001
+DATA constantsAVX512<>+144(SB)/4, $0x00000002
+DATA constantsAVX512<>+148(SB)/4, $0x00000003
+DATA constantsAVX512<>+152(SB)/4, $0x00000004
+DATA constantsAVX512<>+156(SB)/4, $0x00000005
+DATA constantsAVX512<>+160(SB)/4, $0x00000006
+DATA constantsAVX512<>+164(SB)/4, $0x00000007
+DATA constantsAVX512<>+168(SB)/4, $0x00000008
+DATA constantsAVX512<>+172(SB)/4, $0x00000009
+DATA constantsAVX512<>+176(SB)/4, $0x0000000a
+DATA constantsAVX512<>+180(SB)/4, $0x0000000b
+DATA constantsAVX512<>+184(SB)/4, $0x0000000c
+DATA constantsAVX512<>+188(SB)/4, $0x0000000d
+DATA constantsAVX512<>+192(SB)/4, $0x0000000e
+DATA constantsAVX512<>+196(SB)/4, $0x0000000f
+DATA constantsAVX512<>+200(SB)/4, $0x10000001
+DATA constantsAVX512<>+204(SB)/4, $0x00000000
+DATA constantsAVX512<>+208(SB)/4, $0x00000001
+DATA constantsAVX512<>+212(SB)/4, $0x00000002
+DATA constantsAVX512<>+216(SB)/4, $0x00000003
+DATA constantsAVX512<>+220(SB)/4, $0x00000000
+DATA constantsAVX512<>+224(SB)/4, $0x00000001
+DATA constantsAVX512<>+228(SB)/4, $0x00000002
+DATA constantsAVX512<>+232(SB)/4, $0x00000003
+DATA constantsAVX512<>+236(SB)/4, $0x00000000
+DATA constantsAVX512<>+240(SB)/4, $0x00000001
+DATA constantsAVX512<>+244(SB)/4, $0x00000002
+DATA constantsAVX512<>+248(SB)/4, $0x00000003
+DATA constantsAVX512<>+252(SB)/4, $0x00000000
+DATA constantsAVX512<>+256(SB)/4, $0x00000001
+DATA constantsAVX512<>+260(SB)/4, $0x00000002
+DATA constantsAVX512<>+264(SB)/4, $0x00000003
+DATA constantsAVX512<>+268(SB)/4, $0x00000000
+DATA constantsAVX512<>+272(SB)/4, $0x00000002
+DATA constantsAVX512<>+276(SB)/4, $0x00000004
+DATA constantsAVX512<>+280(SB)/4, $0x00000006
+DATA constantsAVX512<>+284(SB)/4, $0x00000008
+DATA constantsAVX512<>+288(SB)/4, $0x0000000a
+DATA constantsAVX512<>+292(SB)/4, $0x0000000c
+DATA constantsAVX512<>+296(SB)/4, $0x0000000e
+DATA constantsAVX512<>+300(SB)/4, $0x00000010
+DATA constantsAVX512<>+304(SB)/4, $0x00000012
+DATA constantsAVX512<>+308(SB)/4, $0x00000014
+DATA constantsAVX512<>+312(SB)/4, $0x00000016
+DATA constantsAVX512<>+316(SB)/4, $0x00000018
+DATA constantsAVX512<>+320(SB)/4, $0x0000001a
+DATA constantsAVX512<>+324(SB)/4, $0x0000001c
+DATA constantsAVX512<>+328(SB)/4, $0x0000001e
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $332

@@ -8,2001 +8,18 @@
 
 TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
-	// per group: V0 scale, V1 Ordered, V9 Select
-	// vector registers in use at once: 15
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
+	// per group: V10 scale
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
-	VDUP R16, V14.S4
-	MOVD $1258291328, R16
-	VDUP R16, V13.S4
-	MOVD $2155905152, R16
-	VDUP R16, V12.S4
-	MOVD $65536, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
-	MOVD R5, R4
-groupbegin:
-	CMP $16, R3
-	BLT grouptail
-	CMP $16, R4
-	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	SUB R4, R3, R3
-grouploop:
-	FMOVQ (R1), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE grouploop
-groupwhole:
-	ADD R4, R3, R3
-	CBZ R4, groupnext
-	CMP $16, R3
-	BLT grouptail
-grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-groupmeet:
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R3, R3
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R3
-	BLT grouptail
-	CMP $16, R4
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R3, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	CMP $1, R4
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
-grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
-	BGE grouppiece
-	MOVD R4, R3
-grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R3, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V4.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R3<<1, R0, R0
-	ADD R3, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R2, R2
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R3
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R3, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R3, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-lanetailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece20:
-laneend:
-	RET
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
-	ADD $4, R4, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V4.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V7.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V5.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V6.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet3mix
-
-// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
-	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
-	// per group: V0 scale, V1 Ordered, V9 Select, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD zeroPoint+24(FP), R3
-	MOVD $2143289344, R16
 	VDUP R16, V15.S4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $1258310400, R16
-	VDUP R16, V14.S4
 	MOVD $1258291328, R16
-	VDUP R16, V13.S4
-	MOVD $2155905152, R16
-	VDUP R16, V12.S4
-	MOVD $65536, R16
-	VDUP R16, V11.S4
-	MOVD $32767, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R5
-	MOVD length+40(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	SUB R5, R4, R4
-grouploop:
-	FMOVQ (R1), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
-groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V11.S4, V3.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	FMOVQ 48(R3), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VEOR V12.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 144(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	FMOVQ 176(RSP), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-lanetailnarrow:
-	VCMTST V11.S4, V3.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V2.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V11.S4, V4.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-laneend:
-	RET
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V3.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V5.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
-	VMOV V7.B16, V16.B16
-	VBSL V15.B16, V5.B16, V16.B16
-	VMOV V6.B16, V9.B16
-	VMOV V16.B16, V8.B16
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
-	VMOV V7.B16, V16.B16
-	VBSL V15.B16, V5.B16, V16.B16
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V6.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V16.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	VMOV V4.B16, V9.B16
-	VMOV V6.B16, V8.B16
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V4.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V6.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V4.B16, V7.B16
-	VMOV V5.B16, V9.B16
-	VMOV V7.B16, V8.B16
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V4.B16, V7.B16
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V5.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V7.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-
-// func DequantizeMinvalInt8BF16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V15 0x7fc00000, V0 least, V14 ToFloat, V13 0x4b004b00, V12 0x4b000080, V11 0x80808080, V10 0x10000, V9 0x7fff
-	// per group: V0 scale, V1 Ordered, V8 Select, V0 minval, V1 Ordered, V7 Select
-	// vector registers in use at once: 18
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
-	FMOVS least+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	MOVD $1258310400, R16
-	VDUP R16, V13.S4
-	MOVD $1258291328, R16
-	VDUP R16, V12.S4
-	MOVD $2155905152, R16
-	VDUP R16, V11.S4
-	MOVD $65536, R16
-	VDUP R16, V10.S4
-	MOVD $32767, R16
-	VDUP R16, V9.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	SUB R5, R4, R4
-grouploop:
-	FMOVQ (R1), F0
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	VCMTST V10.S4, V2.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	VCMTST V10.S4, V1.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	VCMTST V10.S4, V0.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	VCMTST V10.S4, V2.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	VCMTST V10.S4, V1.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	VCMTST V10.S4, V0.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece1
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece1:
-	TBZ $2, R4, piece2
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece4:
-	FMOVQ 48(RSP), F0
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
-grouptailnarrow:
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	VCMTST V10.S4, V1.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V0.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece8:
-	ADD R4<<1, R0, R0
-	ADD R4, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 16(R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V10.S4, V2.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	VCMTST V10.S4, V1.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 48(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	VCMTST V10.S4, V0.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
-	ADD $32, R0, R0
-	ADD $16, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	TBZ $3, R4, piece9
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece9:
-	TBZ $2, R4, piece10
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 48(RSP), F0
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 176(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-lanetailnarrow:
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	VCMTST V10.S4, V1.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(RSP)
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V0.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
-	FMOVQ F3, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece24:
-laneend:
-	RET
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V4.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V5.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V5.B16, V16.B16
-	VLD1R (R3), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	VMOV V16.B16, V8.B16
-	VMOV V17.B16, V7.B16
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V5.B16, V16.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V16.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	VMOV V3.B16, V4.B16
-	VBSL V7.B16, V17.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VLD1R (R3), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	VMOV V5.B16, V8.B16
-	VMOV V6.B16, V7.B16
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V5.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V6.B16, V2.B16
-	VMOV V2.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VLD1R (R3), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	VMOV V6.B16, V8.B16
-	VMOV V16.B16, V7.B16
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V6.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	VMOV V2.B16, V3.B16
-	VBSL V7.B16, V16.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-
-// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-
-TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
-	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
-	// per group: V0 scale, V1 Ordered, V10 Select
-	// vector registers in use at once: 14
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	MOVD $1258310400, R16
 	VDUP R16, V14.S4
-	MOVD $1258291200, R16
+	MOVD $2155905152, R16
 	VDUP R16, V13.S4
 	MOVD $65536, R16
 	VDUP R16, V12.S4
@@ -2021,20 +38,18 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V1.S4
@@ -2045,12 +60,12 @@ grouploop:
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V0.S4
@@ -2071,27 +86,25 @@ groupwhole:
 	CMP $16, R3
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
 	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V1.S4
@@ -2106,16 +119,16 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
 	VCMTST V12.S4, V2.S4, V0.S4
@@ -2152,10 +165,7 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R3
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -2177,28 +187,29 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
 grouptailnarrow:
@@ -2255,50 +266,43 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V1.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V0.S4
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -2353,57 +357,50 @@ piece15:
 	MOVW.P R19, 4(R17)
 piece16:
 	FMOVQ 48(RSP), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
 lanetailnarrow:
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
 	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -2426,18 +423,15 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
 	VMOV V1.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
@@ -2455,26 +449,19 @@ groupmeet1next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VMOV V7.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V7.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
 	VMOV V4.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
@@ -2492,26 +479,19 @@ groupmeet2next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VMOV V5.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V5.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
 	VMOV V2.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
@@ -2529,26 +509,19 @@ groupmeet3next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VMOV V6.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V6.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
 	VMOV V3.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
@@ -2557,23 +530,23 @@ groupmeet3mix:
 	ADD $4, R2, R2
 	B groupmeet3mix
 
-// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+// func DequantizeZeroPointInt8BF16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
+TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $184-56
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V15 0x7fc00000, V0 0x0, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
-	// per group: V0 scale, V1 Ordered, V10 Select, V0 zeroPoint, V9 ToFloat
-	// vector registers in use at once: 16
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	MOVD $1258310400, R16
+	VDUP R16, V15.S4
+	MOVD $1258291328, R16
 	VDUP R16, V14.S4
-	MOVD $1258291200, R16
+	MOVD $2155905152, R16
 	VDUP R16, V13.S4
 	MOVD $65536, R16
 	VDUP R16, V12.S4
@@ -2592,23 +565,21 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
@@ -2620,13 +591,13 @@ grouploop:
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
@@ -2650,19 +621,17 @@ groupwhole:
 grouptomeet:
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
+	VLD1R (R2), [V9.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V9.S4, V2.S4, V3.S4
@@ -2670,8 +639,8 @@ groupmeet0:
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V9.S4, V1.S4, V2.S4
@@ -2687,8 +656,8 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V9.S4, V1.S4, V2.S4
@@ -2696,8 +665,8 @@ groupmeet2:
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V9.S4, V0.S4, V1.S4
@@ -2736,10 +705,7 @@ grouppieces:
 	BGE grouppiece
 	MOVD R5, R4
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V10.S4]
 	VLD1R (R3), [V0.S4]
 	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
@@ -2763,31 +729,32 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V10.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V10.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V10.S4, V0.S4, V1.S4
@@ -2846,62 +813,55 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V1.S4
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V3.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	FMOVQ 48(R3), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V0.S4
+	FMOVQ 48(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -2982,69 +942,62 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
+	VEOR V13.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V14.H8, V1.H8, V2.H8
-	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V14.H8, V1.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
 	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 144(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V14.H8, V0.H8, V1.H8
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F5
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V14.H8, V0.H8, V0.H8
-	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
 	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	FMOVQ 176(RSP), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
+	FMOVQ 176(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
 lanetailnarrow:
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
 	VCMTST V12.S4, V4.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V12.S4, V5.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -3070,11 +1023,6 @@ groupmeet0mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3083,8 +1031,10 @@ groupmeet0mix:
 	VMOV V0.B16, V1.B16
 	VBSL V10.B16, V3.B16, V1.B16
 	VMOV V1.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V5.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3106,23 +1056,14 @@ groupmeet1next:
 	BLT groupmeet1next
 	VLD1R (R3), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
-	VMOV V7.B16, V8.B16
-	VBSL V15.B16, V5.B16, V8.B16
 	VMOV V6.B16, V10.B16
-	VMOV V8.B16, V9.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a7 // fcmeq v7.4s, v5.4s, v5.4s
-	VMOV V7.B16, V8.B16
-	VBSL V15.B16, V5.B16, V8.B16
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3131,8 +1072,10 @@ groupmeet1mix:
 	VMOV V2.B16, V4.B16
 	VBSL V10.B16, V6.B16, V4.B16
 	VMOV V4.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V8.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3154,23 +1097,14 @@ groupmeet2next:
 	BLT groupmeet2next
 	VLD1R (R3), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
 	VMOV V4.B16, V10.B16
-	VMOV V6.B16, V9.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3179,8 +1113,10 @@ groupmeet2mix:
 	VMOV V1.B16, V2.B16
 	VBSL V10.B16, V4.B16, V2.B16
 	VMOV V2.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V6.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3202,23 +1138,14 @@ groupmeet3next:
 	BLT groupmeet3next
 	VLD1R (R3), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V4.B16, V7.B16
 	VMOV V5.B16, V10.B16
-	VMOV V7.B16, V9.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V4.B16, V7.B16
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3227,8 +1154,10 @@ groupmeet3mix:
 	VMOV V1.B16, V3.B16
 	VBSL V10.B16, V5.B16, V3.B16
 	VMOV V3.B16, V10.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V7.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3238,25 +1167,25 @@ groupmeet3mix:
 	ADD $4, R3, R3
 	B groupmeet3mix
 
-// func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+// func DequantizeMinvalInt8BF16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
-TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
+TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V15 0x7fc00000, V0 least, V14 ToFloat, V13 0x4b004b00, V12 0x4b000000, V11 0x10000, V10 0x7fff
-	// per group: V0 scale, V1 Ordered, V9 Select, V0 minval, V1 Ordered, V8 Select
-	// vector registers in use at once: 17
+	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
+	// per group: V9 scale, V8 minval
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD minval+24(FP), R3
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
 	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291328, R16
 	VDUP R16, V13.S4
-	MOVD $1258291200, R16
+	MOVD $2155905152, R16
 	VDUP R16, V12.S4
 	MOVD $65536, R16
 	VDUP R16, V11.S4
@@ -3275,26 +1204,21 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	SUB R5, R4, R4
 grouploop:
 	FMOVQ (R1), F0
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	VCMTST V11.S4, V2.S4, V3.S4
@@ -3305,14 +1229,14 @@ grouploop:
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	VCMTST V11.S4, V1.S4, V2.S4
@@ -3333,33 +1257,28 @@ groupwhole:
 	CMP $16, R4
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet0cross
 groupmeet0:
 	FMOVQ (R1), F0
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	VCMTST V11.S4, V2.S4, V3.S4
@@ -3374,18 +1293,18 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	VCMTST V11.S4, V1.S4, V2.S4
@@ -3423,14 +1342,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R5, R4
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V9.B16
-	VBSL V15.B16, V0.B16, V9.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -3452,32 +1365,33 @@ piece3:
 	MOVB.P R19, 1(R17)
 piece4:
 	FMOVQ 48(RSP), F0
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
+	VZIP1 V14.H8, V0.H8, V3.H8
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 grouptailnarrow:
@@ -3535,29 +1449,22 @@ lanes:
 	BLT lanetail
 laneloop:
 	FMOVQ (R1), F0
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ (R3), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 16(R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	FMOVQ 16(R3), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	VCMTST V11.S4, V2.S4, V3.S4
 	VSUB V3.S4, V10.S4, V3.S4
 	VCMTST V11.S4, V1.S4, V4.S4
@@ -3566,28 +1473,20 @@ laneloop:
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 48(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	FMOVQ 48(R3), F3
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	VCMTST V11.S4, V1.S4, V2.S4
 	VSUB V2.S4, V10.S4, V2.S4
 	VCMTST V11.S4, V0.S4, V3.S4
@@ -3675,58 +1574,43 @@ piece19:
 	MOVW.P R19, 4(R17)
 piece20:
 	FMOVQ 48(RSP), F0
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	FMOVQ 128(RSP), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	FMOVQ 144(RSP), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V3.H8
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V3.H8
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
 	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	FMOVQ 160(RSP), F5
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 176(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 lanetailnarrow:
 	VCMTST V11.S4, V2.S4, V4.S4
 	VSUB V4.S4, V10.S4, V4.S4
@@ -3764,26 +1648,20 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V4.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
 	VMOV V1.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V5.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
 	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3803,39 +1681,25 @@ groupmeet1next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VLD1R (R3), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V5.B16, V16.B16
-	VMOV V7.B16, V9.B16
-	VMOV V16.B16, V8.B16
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V5.B16, V16.B16
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V7.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
 	VMOV V4.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V16.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
 	VMOV V4.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3855,39 +1719,25 @@ groupmeet2next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VLD1R (R3), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	VMOV V5.B16, V9.B16
-	VMOV V6.B16, V8.B16
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V5.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
 	VMOV V2.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V6.B16, V2.B16
+	VBSL V8.B16, V31.B16, V2.B16
 	VMOV V2.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
@@ -3907,40 +1757,1786 @@ groupmeet3next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VLD1R (R3), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V7.B16
-	VBSL V15.B16, V4.B16, V7.B16
-	VMOV V6.B16, V9.B16
-	VMOV V7.B16, V8.B16
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V7.B16
-	VBSL V15.B16, V4.B16, V7.B16
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V6.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
 	VMOV V3.B16, V9.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V7.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
 	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
+
+// func DequantizeUint8BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+
+TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $120-48
+	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
+	// per group: V11 scale
+	// vector registers in use at once: 11
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V15.S4
+	MOVD $1258291200, R16
+	VDUP R16, V14.S4
+	MOVD $65536, R16
+	VDUP R16, V13.S4
+	MOVD $32767, R16
+	VDUP R16, V12.S4
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	SUB R4, R3, R3
+grouploop:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V11.S4]
+groupmeet:
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R3, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	CMP $5, R3
+	BLT grouptailnarrow
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	CMP $9, R3
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	CMP $13, R3
+	BLT grouptailnarrow
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R3<<1, R0, R0
+	ADD R3, R1, R1
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
+	ADD $4, R2, R2
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	FMOVQ (R2), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V13.S4, V4.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V3.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 48(R2), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R3, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R3, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	FMOVQ 64(RSP), F3
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	CMP $5, R3
+	BLT lanetailnarrow
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 80(RSP), F2
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 112(RSP), F1
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+lanetailnarrow:
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V13.S4, V5.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece20:
+laneend:
+	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V11.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
+
+// func DequantizeZeroPointUint8BF16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $184-56
+	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
+	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
+	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
+	// vector registers in use at once: 13
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD zeroPoint+24(FP), R3
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	MOVD $1258310400, R16
+	VDUP R16, V15.S4
+	MOVD $1258291200, R16
+	VDUP R16, V14.S4
+	MOVD $65536, R16
+	VDUP R16, V13.S4
+	MOVD $32767, R16
+	VDUP R16, V12.S4
+	MOVD groups+32(FP), R5
+	MOVD length+40(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
+	SUB R5, R4, R4
+grouploop:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
+	VLD1R (R2), [V10.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V10.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V10.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V10.S4, V0.S4, V1.S4
+	VCMTST V13.S4, V2.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d80a // scvtf v10.4s, v0.4s
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V11.S4, V2.S4, V3.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V11.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V11.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4, R1, R1
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V13.S4, V4.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V3.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V15.H8, V1.H8, V2.H8
+	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V15.H8, V1.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V15.H8, V0.H8, V1.H8
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F5
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V15.H8, V0.H8, V0.H8
+	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+lanetailnarrow:
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V13.S4, V5.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V11.B16, V3.B16, V1.B16
+	VMOV V1.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	VMOV V6.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V11.B16, V6.B16, V4.B16
+	VMOV V4.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V11.B16, V4.B16, V2.B16
+	VMOV V2.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V5.B16, V11.B16
+	VLD1R (R2), [V10.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V11.B16, V5.B16, V3.B16
+	VMOV V3.B16, V11.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
+
+// func DequantizeMinvalUint8BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
+	// per group: V10 scale, V9 minval
+	// vector registers in use at once: 13
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD minval+24(FP), R3
+	FMOVS least+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
+	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V13.S4
+	MOVD $65536, R16
+	VDUP R16, V12.S4
+	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	SUB R5, R4, R4
+grouploop:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece1
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece1:
+	TBZ $2, R4, piece2
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece4:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V3.H8
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+grouptailnarrow:
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece8:
+	ADD R4<<1, R0, R0
+	ADD R4, R1, R1
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R2), F3
+	FMOVQ 16(R3), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R2), F2
+	FMOVQ 48(R3), F3
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
+	FMOVQ F1, 16(R0)
+	ADD $32, R0, R0
+	ADD $16, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	TBZ $3, R4, piece9
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece9:
+	TBZ $2, R4, piece10
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVQ 48(RSP), F0
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 80(RSP), F3
+	FMOVQ 144(RSP), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V3.H8
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	FMOVQ 96(RSP), F4
+	FMOVQ 160(RSP), F5
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 112(RSP), F4
+	FMOVQ 176(RSP), F5
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+lanetailnarrow:
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V12.S4, V3.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V0.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece24:
+laneend:
+	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V10.B16, V31.B16, V1.B16
+	VMOV V1.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V10.B16, V31.B16, V4.B16
+	VMOV V4.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V10.B16, V31.B16, V2.B16
+	VMOV V2.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V10.S4]
+	VLD1R (R3), [V9.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V10.B16, V31.B16, V3.B16
+	VMOV V3.B16, V10.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3
@@ -3953,33 +3549,31 @@ groupmeet3mix:
 
 TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $120-56
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
-	// per group: V0 scale, V1 Ordered, V8 Select
-	// vector registers in use at once: 16
+	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
+	// per group: V9 scale
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	MOVD $252645135, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $1258310400, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
 	VDUP R16, V1.S4
 	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
 	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
-	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
 	MOVD $65536, R16
-	VDUP R16, V10.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V9.S4
+	VDUP R16, V10.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
@@ -3993,46 +3587,43 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	SUB R4, R3, R3
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VFMLA V9.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -4047,10 +3638,7 @@ groupwhole:
 	CMP $16, R3
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
@@ -4059,25 +3647,25 @@ groupmeet0:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
@@ -4086,22 +3674,22 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -4132,10 +3720,7 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R3
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -4162,44 +3747,44 @@ piece4:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -4244,52 +3829,44 @@ laneloop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -4349,59 +3926,51 @@ piece16:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
 lanetailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -4424,19 +3993,16 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V4.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -4453,27 +4019,20 @@ groupmeet1next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VMOV V7.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V7.B16, V4.B16
-	VMOV V4.B16, V8.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -4490,27 +4049,20 @@ groupmeet2next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VMOV V5.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V5.B16, V2.B16
-	VMOV V2.B16, V8.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -4527,27 +4079,20 @@ groupmeet3next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VMOV V6.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V6.B16, V3.B16
-	VMOV V3.B16, V8.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet3
@@ -4559,34 +4104,32 @@ groupmeet3mix:
 
 TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
-	// per group: V0 scale, V1 Ordered, V8 Select, V0 zeroPoint, V7 ToFloat
-	// vector registers in use at once: 18
+	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
+	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	MOVD $252645135, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $1258310400, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
 	VDUP R16, V1.S4
 	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
 	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
-	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
 	MOVD $65536, R16
-	VDUP R16, V10.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V9.S4
+	VDUP R16, V10.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -4600,52 +4143,49 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	SUB R5, R4, R4
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	VFMLA V9.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -4661,11 +4201,8 @@ groupwhole:
 	BLT grouptail
 grouptomeet:
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	VLD1R (R2), [V8.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
@@ -4674,27 +4211,27 @@ groupmeet0:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
+	VFMLA V8.S4, V2.S4, V3.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
@@ -4703,24 +4240,24 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
+	VFMLA V8.S4, V1.S4, V2.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V7.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -4752,12 +4289,9 @@ grouppieces:
 	BGE grouppiece
 	MOVD R5, R4
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -4784,48 +4318,48 @@ piece4:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V4.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -4871,64 +4405,56 @@ laneloop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	FMOVQ 48(R3), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ 48(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $8, R1, R1
 	ADD $64, R2, R2
@@ -5014,71 +4540,63 @@ piece20:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 144(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F5
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	FMOVQ 176(RSP), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
+	FMOVQ 176(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
 lanetailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece21
@@ -5104,22 +4622,19 @@ groupmeet0mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
 	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V3.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VBSL V9.B16, V3.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V5.B16, V1.B16
-	VMOV V1.B16, V7.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -5140,34 +4655,27 @@ groupmeet1next:
 	BLT groupmeet1next
 	VLD1R (R3), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	VMOV V6.B16, V8.B16
-	VMOV V17.B16, V7.B16
+	VMOV V6.B16, V9.B16
+	VLD1R (R2), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
 	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V6.B16, V4.B16
-	VMOV V4.B16, V8.B16
+	VBSL V9.B16, V6.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
-	VBSL V7.B16, V17.B16, V4.B16
-	VMOV V4.B16, V7.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -5188,34 +4696,27 @@ groupmeet2next:
 	BLT groupmeet2next
 	VLD1R (R3), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	VMOV V4.B16, V8.B16
-	VMOV V6.B16, V7.B16
+	VMOV V4.B16, V9.B16
+	VLD1R (R2), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
 	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V4.B16, V2.B16
-	VMOV V2.B16, V8.B16
+	VBSL V9.B16, V4.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V6.B16, V2.B16
-	VMOV V2.B16, V7.B16
+	VBSL V8.B16, V31.B16, V2.B16
+	VMOV V2.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -5236,34 +4737,27 @@ groupmeet3next:
 	BLT groupmeet3next
 	VLD1R (R3), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	VMOV V5.B16, V8.B16
-	VMOV V16.B16, V7.B16
+	VMOV V5.B16, V9.B16
+	VLD1R (R2), [V8.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
 	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V5.B16, V3.B16
-	VMOV V3.B16, V8.B16
+	VBSL V9.B16, V5.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
-	VBSL V7.B16, V16.B16, V3.B16
-	VMOV V3.B16, V7.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3
@@ -5276,36 +4770,34 @@ groupmeet3mix:
 
 TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 sign, V15 0x7fc00000, V1 least, V14 ToFloat, V13 0xf0f0f0f, V12 0x4b004b00, V1 0x4b000000, V2 ToFloat, V11 Add, V1 Narrow16, V10 NarrowS8, V9 0x10000, V8 0x7fff
-	// per group: V0 scale, V1 Ordered, V7 Select, V0 minval, V1 Ordered, V6 Select
-	// vector registers in use at once: 19
+	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
+	// per group: V8 scale, V7 minval
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD minval+24(FP), R3
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	FMOVS least+36(FP), F1
 	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d82e // scvtf v14.4s, v1.4s
+	WORD $0x4e21d82f // scvtf v15.4s, v1.4s
 	MOVD $252645135, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
 	MOVD $1258310400, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $1258291200, R16
 	VDUP R16, V1.S4
 	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42b // fadd v11.4s, v1.4s, v2.4s
+	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
 	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482a // sqxtn v10.8b, v1.8h
-	WORD $0x4e21482a // sqxtn2 v10.16b, v1.8h
+	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
+	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
 	MOVD $65536, R16
-	VDUP R16, V9.S4
+	VDUP R16, V10.S4
 	MOVD $32767, R16
-	VDUP R16, V8.S4
+	VDUP R16, V9.S4
 	MOVD groups+40(FP), R5
 	MOVD length+48(FP), R6
 	CMP $1, R6
@@ -5319,54 +4811,48 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V6.B16
-	VBSL V15.B16, V0.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	SUB R5, R4, R4
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VCMTST V9.S4, V2.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -5381,14 +4867,8 @@ groupwhole:
 	CMP $16, R4
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V6.B16
-	VBSL V15.B16, V0.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
@@ -5397,27 +4877,27 @@ groupmeet0:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VCMTST V9.S4, V2.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
@@ -5426,24 +4906,24 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -5475,14 +4955,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R5, R4
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V6.B16
-	VBSL V15.B16, V0.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -5509,48 +4983,48 @@ piece4:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V3.H8
-	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 grouptailnarrow:
-	VCMTST V9.S4, V2.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V9.S4, V3.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	VCMTST V9.S4, V0.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V0.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -5596,65 +5070,49 @@ laneloop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ (R3), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 16(R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V9.S4, V2.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
+	FMOVQ 16(R3), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	FMOVQ 32(R3), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 48(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
+	FMOVQ 48(R3), F3
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -5743,72 +5201,56 @@ piece20:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	FMOVQ 128(RSP), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	FMOVQ 144(RSP), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V3.H8
-	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
 	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	FMOVQ 160(RSP), F5
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 176(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 lanetailnarrow:
-	VCMTST V9.S4, V2.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V9.S4, V3.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	VCMTST V9.S4, V0.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V0.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -5834,27 +5276,21 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V4.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
 	VMOV V1.B16, V7.B16
-	VMOV V0.B16, V1.B16
-	VBSL V6.B16, V5.B16, V1.B16
-	VMOV V1.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -5873,40 +5309,26 @@ groupmeet1next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	VLD1R (R3), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V18.B16
-	VBSL V15.B16, V5.B16, V18.B16
-	VMOV V17.B16, V7.B16
-	VMOV V18.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V18.B16
-	VBSL V15.B16, V5.B16, V18.B16
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
-	VBSL V7.B16, V17.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V7.B16, V31.B16, V4.B16
 	VMOV V4.B16, V7.B16
-	VMOV V3.B16, V4.B16
-	VBSL V6.B16, V18.B16, V4.B16
-	VMOV V4.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -5925,40 +5347,26 @@ groupmeet2next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VLD1R (R3), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V16.B16
-	VBSL V15.B16, V3.B16, V16.B16
-	VMOV V5.B16, V7.B16
-	VMOV V16.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V16.B16
-	VBSL V15.B16, V3.B16, V16.B16
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V5.B16, V2.B16
+	VBSL V8.B16, V31.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V31.B16, V2.B16
 	VMOV V2.B16, V7.B16
-	VMOV V1.B16, V2.B16
-	VBSL V6.B16, V16.B16, V2.B16
-	VMOV V2.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -5977,40 +5385,26 @@ groupmeet3next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	VLD1R (R3), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V17.B16
-	VBSL V15.B16, V4.B16, V17.B16
-	VMOV V16.B16, V7.B16
-	VMOV V17.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V17.B16
-	VBSL V15.B16, V4.B16, V17.B16
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
-	VBSL V7.B16, V16.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
 	VMOV V3.B16, V7.B16
-	VMOV V2.B16, V3.B16
-	VBSL V6.B16, V17.B16, V3.B16
-	VMOV V3.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3
@@ -6023,33 +5417,31 @@ groupmeet3mix:
 
 TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $120-56
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
-	// per group: V0 scale, V1 Ordered, V8 Select
-	// vector registers in use at once: 16
+	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
+	// per group: V9 scale
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	FMOVS sign+24(FP), F0
 	VDUP V0.S[0], V0.S4
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	MOVD $50529027, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $1258310400, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
 	MOVD $1258291200, R16
 	VDUP R16, V1.S4
 	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42c // fadd v12.4s, v1.4s, v2.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
 	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
 	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482b // sqxtn v11.8b, v1.8h
-	WORD $0x4e21482b // sqxtn2 v11.16b, v1.8h
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
 	MOVD $65536, R16
-	VDUP R16, V10.S4
+	VDUP R16, V11.S4
 	MOVD $32767, R16
-	VDUP R16, V9.S4
+	VDUP R16, V10.S4
 	MOVD groups+32(FP), R4
 	MOVD length+40(FP), R5
 	CMP $1, R5
@@ -6063,10 +5455,7 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	SUB R4, R3, R3
 grouploop:
 	FMOVS (R1), F0
@@ -6074,37 +5463,37 @@ grouploop:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VFMLA V9.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VFMLA V9.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -6119,10 +5508,7 @@ groupwhole:
 	CMP $16, R3
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
@@ -6133,25 +5519,25 @@ groupmeet0:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
@@ -6160,22 +5546,22 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -6206,10 +5592,7 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R3
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -6234,44 +5617,44 @@ piece3:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
+	VFMLA V9.S4, V2.S4, V3.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
+	VFMLA V9.S4, V1.S4, V2.S4
 	CMP $9, R3
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V4.S4
+	VFMLA V9.S4, V1.S4, V4.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
+	VFMLA V9.S4, V0.S4, V1.S4
 grouptailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -6318,52 +5701,44 @@ laneloop:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $4, R1, R1
 	ADD $64, R2, R2
@@ -6421,59 +5796,51 @@ piece14:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
 	CMP $9, R3
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
 	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
 lanetailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece15
@@ -6496,19 +5863,16 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V4.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VBSL V9.B16, V31.B16, V1.B16
+	VMOV V1.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -6525,27 +5889,20 @@ groupmeet1next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VMOV V7.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V7.B16, V4.B16
-	VMOV V4.B16, V8.B16
+	VBSL V9.B16, V31.B16, V4.B16
+	VMOV V4.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -6562,27 +5919,20 @@ groupmeet2next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VMOV V5.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V5.B16, V2.B16
-	VMOV V2.B16, V8.B16
+	VBSL V9.B16, V31.B16, V2.B16
+	VMOV V2.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -6599,27 +5949,20 @@ groupmeet3next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VMOV V6.B16, V8.B16
+	VLD1R (R2), [V9.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V6.B16, V3.B16
-	VMOV V3.B16, V8.B16
+	VBSL V9.B16, V31.B16, V3.B16
+	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet3
@@ -6631,18 +5974,686 @@ groupmeet3mix:
 
 TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $184-64
 	// pointers: R0 y, R1 q, R2 scale, R3 zeroPoint, R4 elements left, R5 groups left, R6 length
-	// per call: V0 sign, V15 0x7fc00000, V1 0x0, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
-	// per group: V0 scale, V1 Ordered, V8 Select, V0 zeroPoint, V7 ToFloat
-	// vector registers in use at once: 18
+	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
+	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD zeroPoint+24(FP), R3
 	FMOVS sign+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	MOVD $50529027, R16
+	VDUP R16, V15.S4
+	MOVD $1258310400, R16
+	VDUP R16, V14.S4
+	MOVD $1258291200, R16
+	VDUP R16, V1.S4
+	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
+	WORD $0x4e22d42d // fadd v13.4s, v1.4s, v2.4s
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482c // sqxtn v12.8b, v1.8h
+	WORD $0x4e21482c // sqxtn2 v12.16b, v1.8h
+	MOVD $65536, R16
+	VDUP R16, V11.S4
+	MOVD $32767, R16
+	VDUP R16, V10.S4
+	MOVD groups+40(FP), R5
+	MOVD length+48(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	SUB R5, R4, R4
+grouploop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V3.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V8.S4, V2.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V4.S4
+	VSUB V4.S4, V10.S4, V4.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R0)
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V8.S4, V1.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V8.S4, V0.S4, V1.S4
+	VCMTST V11.S4, V2.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V3.S4
+	VSUB V3.S4, V10.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V9.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece1
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece1:
+	TBZ $1, R20, piece2
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece2:
+	TBZ $0, R20, piece3
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece3:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V9.S4, V2.S4, V3.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V2.S4
+	CMP $9, R4
+	BLT grouptailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V9.S4, V1.S4, V4.S4
+	CMP $13, R4
+	BLT grouptailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
+	VFMLA V9.S4, V0.S4, V1.S4
+grouptailnarrow:
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V5.S4
+	VSUB V5.S4, V10.S4, V5.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V1.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece4
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece4:
+	TBZ $2, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $1, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $0, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	ADD R4<<1, R0, R0
+	ADD R4>>2, R1, R1
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVS (R1), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ (R2), F3
+	FMOVQ (R3), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 16(R2), F2
+	FMOVQ 16(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V3.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e614084 // addhn v4.4h, v4.4s, v1.4s
+	WORD $0x4e624064 // addhn2 v4.8h, v3.4s, v2.4s
+	FMOVQ F4, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R3), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+	VCMTST V11.S4, V3.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
+	FMOVQ F3, 16(R0)
+	ADD $32, R0, R0
+	ADD $4, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 48(RSP)
+	MOVD R1, R16
+	ADD $48, RSP, R17
+	ADD $3, R4, R20
+	MOVD $0, R19
+	ADD R20>>2, R19, R20
+	TBZ $2, R20, piece8
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece8:
+	TBZ $1, R20, piece9
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece9:
+	TBZ $0, R20, piece10
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece10:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	MOVD R2, R16
+	ADD $64, RSP, R17
+	TBZ $3, R4, piece11
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece11:
+	TBZ $2, R4, piece12
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece12:
+	TBZ $1, R4, piece13
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece13:
+	TBZ $0, R4, piece14
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece14:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	MOVD R3, R16
+	ADD $128, RSP, R17
+	TBZ $3, R4, piece15
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece15:
+	TBZ $2, R4, piece16
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece16:
+	TBZ $1, R4, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $0, R4, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	FMOVS 48(RSP), F0
+	VUSHR $4, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VUSHR $2, V0.B16, V1.B16
+	VZIP1 V1.B16, V0.B16, V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VEOR V12.B16, V0.B16, V0.B16
+	VUXTL V0.B8, V1.H8
+	VZIP1 V14.H8, V1.H8, V2.H8
+	WORD $0x4eadd442 // fsub v2.4s, v2.4s, v13.4s
+	FMOVQ 64(RSP), F3
+	FMOVQ 128(RSP), F4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V3.S4, V2.S4, V4.S4
+	CMP $5, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V1.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 80(RSP), F2
+	FMOVQ 144(RSP), F3
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V3.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V14.H8, V0.H8, V1.H8
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 160(RSP), F5
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V2.S4, V1.S4, V5.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	VZIP2 V14.H8, V0.H8, V0.H8
+	WORD $0x4eadd400 // fsub v0.4s, v0.4s, v13.4s
+	FMOVQ 112(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V2.S4
+lanetailnarrow:
+	VCMTST V11.S4, V4.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e614064 // addhn2 v4.8h, v3.4s, v1.4s
+	FMOVQ F4, 16(RSP)
+	VCMTST V11.S4, V5.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V2.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
+	WORD $0x4e614045 // addhn2 v5.8h, v2.4s, v1.4s
+	FMOVQ F5, 32(RSP)
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece19
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece19:
+	TBZ $2, R4, piece20
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece20:
+	TBZ $1, R4, piece21
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece21:
+	TBZ $0, R4, piece22
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece22:
+laneend:
+	RET
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V2.S4]
+	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	VMOV V0.B16, V1.B16
+	VBSL V9.B16, V3.B16, V1.B16
+	VMOV V1.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	VMOV V6.B16, V9.B16
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V5.S4]
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	VMOV V2.B16, V4.B16
+	VBSL V9.B16, V6.B16, V4.B16
+	VMOV V4.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	VMOV V4.B16, V9.B16
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V3.S4]
+	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V2.B16
+	VBSL V9.B16, V4.B16, V2.B16
+	VMOV V2.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V31.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	VMOV V5.B16, V9.B16
+	VLD1R (R2), [V8.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R3, R16
+	VLD1R (R16), [V4.S4]
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	VMOV V1.B16, V3.B16
+	VBSL V9.B16, V5.B16, V3.B16
+	VMOV V3.B16, V9.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
+
+// func DequantizeMinvalPacked2BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
+
+TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
+	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
+	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
+	// per group: V8 scale, V7 minval
+	// vector registers in use at once: 15
+	MOVD y+0(FP), R0
+	MOVD q+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD minval+24(FP), R3
+	FMOVS sign+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS least+36(FP), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d82f // scvtf v15.4s, v1.4s
 	MOVD $50529027, R16
 	VDUP R16, V14.S4
 	MOVD $1258310400, R16
@@ -6672,12 +6683,8 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R5
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	SUB R5, R4, R4
 grouploop:
 	FMOVS (R1), F0
@@ -6690,759 +6697,36 @@ grouploop:
 	VUXTL V0.B8, V1.H8
 	VZIP1 V13.H8, V1.H8, V2.H8
 	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	VZIP2 V13.H8, V1.H8, V1.H8
 	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VCMTST V10.S4, V2.S4, V3.S4
 	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-groupmeet:
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVS (R1), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4ea8d442 // fsub v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V4.S4
 	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V7.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V8.B16
-	VBSL V15.B16, V0.B16, V8.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece1
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece1:
-	TBZ $1, R20, piece2
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece2:
-	TBZ $0, R20, piece3
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece3:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x4ea7d442 // fsub v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V8.S4, V0.S4, V1.S4
-grouptailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece4
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece4:
-	TBZ $2, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $1, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $0, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	ADD R4<<1, R0, R0
-	ADD R4>>2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVS (R1), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 16(R2), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 16(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	VCMTST V10.S4, V3.S4, V1.S4
-	VSUB V1.S4, V9.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V4.S4
-	VSUB V4.S4, V9.S4, V4.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 48(R2), F1
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V3.B16
-	FMOVQ 48(R3), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	VCMTST V10.S4, V2.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V3.S4
-	VSUB V3.S4, V9.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
-	ADD $32, R0, R0
-	ADD $4, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 48(RSP)
-	MOVD R1, R16
-	ADD $48, RSP, R17
-	ADD $3, R4, R20
-	MOVD $0, R19
-	ADD R20>>2, R19, R20
-	TBZ $2, R20, piece8
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece8:
-	TBZ $1, R20, piece9
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece9:
-	TBZ $0, R20, piece10
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece10:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	MOVD R2, R16
-	ADD $64, RSP, R17
-	TBZ $3, R4, piece11
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece11:
-	TBZ $2, R4, piece12
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece12:
-	TBZ $1, R4, piece13
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece13:
-	TBZ $0, R4, piece14
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece14:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	MOVD R3, R16
-	ADD $128, RSP, R17
-	TBZ $3, R4, piece15
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece15:
-	TBZ $2, R4, piece16
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece16:
-	TBZ $1, R4, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $0, R4, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	FMOVS 48(RSP), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VEOR V11.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V13.H8, V1.H8, V2.H8
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V4.S4, V2.S4, V3.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V1.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 80(RSP), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	FMOVQ 144(RSP), F2
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V2.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V13.H8, V0.H8, V1.H8
-	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
-	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V4.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VZIP2 V13.H8, V0.H8, V0.H8
-	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
-	FMOVQ 112(RSP), F1
-	WORD $0x4e21e425 // fcmeq v5.4s, v1.4s, v1.4s
-	VBSL V15.B16, V1.B16, V5.B16
-	FMOVQ 176(RSP), F1
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-lanetailnarrow:
-	VCMTST V10.S4, V3.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V2.S4, V5.S4
-	VSUB V5.S4, V9.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V10.S4, V4.S4, V0.S4
-	VSUB V0.S4, V9.S4, V0.S4
-	VCMTST V10.S4, V1.S4, V2.S4
-	VSUB V2.S4, V9.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece19
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece19:
-	TBZ $2, R4, piece20
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece20:
-	TBZ $1, R4, piece21
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece21:
-	TBZ $0, R4, piece22
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece22:
-laneend:
-	RET
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V3.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V5.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	VMOV V6.B16, V8.B16
-	VMOV V17.B16, V7.B16
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V6.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	VMOV V2.B16, V4.B16
-	VBSL V7.B16, V17.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	VMOV V4.B16, V8.B16
-	VMOV V6.B16, V7.B16
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V3.B16, V6.B16
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V4.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V6.B16, V2.B16
-	VMOV V2.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	VMOV V5.B16, V8.B16
-	VMOV V16.B16, V7.B16
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V5.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	VMOV V1.B16, V3.B16
-	VBSL V7.B16, V16.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-
-// func DequantizeMinvalPacked2BF16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
-TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $184-64
-	// pointers: R0 y, R1 q, R2 scale, R3 minval, R4 elements left, R5 groups left, R6 length
-	// per call: V0 sign, V15 0x7fc00000, V1 least, V14 ToFloat, V13 0x3030303, V12 0x4b004b00, V1 0x4b000000, V2 ToFloat, V11 Add, V1 Narrow16, V10 NarrowS8, V9 0x10000, V8 0x7fff
-	// per group: V0 scale, V1 Ordered, V7 Select, V0 minval, V1 Ordered, V6 Select
-	// vector registers in use at once: 19
-	MOVD y+0(FP), R0
-	MOVD q+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD minval+24(FP), R3
-	FMOVS sign+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
-	FMOVS least+36(FP), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d82e // scvtf v14.4s, v1.4s
-	MOVD $50529027, R16
-	VDUP R16, V13.S4
-	MOVD $1258310400, R16
-	VDUP R16, V12.S4
-	MOVD $1258291200, R16
-	VDUP R16, V1.S4
-	WORD $0x4e21d802 // scvtf v2.4s, v0.4s
-	WORD $0x4e22d42b // fadd v11.4s, v1.4s, v2.4s
-	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
-	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
-	WORD $0x0e21482a // sqxtn v10.8b, v1.8h
-	WORD $0x4e21482a // sqxtn2 v10.16b, v1.8h
-	MOVD $65536, R16
-	VDUP R16, V9.S4
-	MOVD $32767, R16
-	VDUP R16, V8.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V6.B16
-	VBSL V15.B16, V0.B16, V6.B16
-	SUB R5, R4, R4
-grouploop:
-	FMOVS (R1), F0
-	VUSHR $4, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VUSHR $2, V0.B16, V1.B16
-	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
-	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VCMTST V9.S4, V2.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -7457,14 +6741,8 @@ groupwhole:
 	CMP $16, R4
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V6.B16
-	VBSL V15.B16, V0.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 groupmeet:
 	SUB $4, R5, R5
 	CMP $0, R5
@@ -7475,27 +6753,27 @@ groupmeet0:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet1cross
 groupmeet1:
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
-	VCMTST V9.S4, V2.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
@@ -7504,24 +6782,24 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -7553,14 +6831,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R5, R4
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V7.B16
-	VBSL V15.B16, V0.B16, V7.B16
-	VLD1R (R3), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V6.B16
-	VBSL V15.B16, V0.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -7585,48 +6857,48 @@ piece3:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	WORD $0x4e27d442 // fadd v2.4s, v2.4s, v7.4s
 	CMP $5, R4
 	BLT grouptailnarrow
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
 	CMP $9, R4
 	BLT grouptailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V3.H8
-	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	CMP $13, R4
 	BLT grouptailnarrow
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	WORD $0x4e27d400 // fadd v0.4s, v0.4s, v7.4s
 grouptailnarrow:
-	VCMTST V9.S4, V2.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V9.S4, V3.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	VCMTST V9.S4, V0.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V0.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -7674,65 +6946,49 @@ laneloop:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ (R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ (R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	FMOVQ (R3), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 16(R2), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 16(R3), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	VCMTST V9.S4, V2.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
-	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
-	FMOVQ 32(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 32(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	FMOVQ 16(R3), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	VCMTST V10.S4, V2.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
+	VCMTST V10.S4, V1.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
+	VUXTL2 V0.B16, V0.H8
+	VZIP1 V13.H8, V0.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
+	FMOVQ 32(R2), F2
+	FMOVQ 32(R3), F3
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R2), F2
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V3.B16
-	FMOVQ 48(R3), F2
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V15.B16, V2.B16, V4.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	VCMTST V9.S4, V0.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
+	FMOVQ 48(R3), F3
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	VCMTST V10.S4, V1.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
+	VCMTST V10.S4, V0.S4, V3.S4
+	VSUB V3.S4, V9.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -7819,72 +7075,56 @@ piece18:
 	VZIP1 V1.B16, V0.B16, V0.B16
 	VUSHR $2, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V13.B16, V0.B16, V0.B16
-	VEOR V10.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VEOR V11.B16, V0.B16, V0.B16
 	VUXTL V0.B8, V1.H8
-	VZIP1 V12.H8, V1.H8, V2.H8
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
+	VZIP1 V13.H8, V1.H8, V2.H8
+	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
 	FMOVQ 64(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 128(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed442 // fsub v2.4s, v2.4s, v14.4s
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	FMOVQ 128(RSP), F4
+	WORD $0x4eafd442 // fsub v2.4s, v2.4s, v15.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
 	CMP $5, R4
 	BLT lanetailnarrow
-	VZIP2 V12.H8, V1.H8, V1.H8
-	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	VZIP2 V13.H8, V1.H8, V1.H8
+	WORD $0x4eacd421 // fsub v1.4s, v1.4s, v12.4s
 	FMOVQ 80(RSP), F3
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V4.B16
-	FMOVQ 144(RSP), F3
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V15.B16, V3.B16, V5.B16
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	FMOVQ 144(RSP), F4
+	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
 	CMP $9, R4
 	BLT lanetailnarrow
 	VUXTL2 V0.B16, V0.H8
-	VZIP1 V12.H8, V0.H8, V3.H8
-	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
+	VZIP1 V13.H8, V0.H8, V3.H8
+	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
 	FMOVQ 96(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 160(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed463 // fsub v3.4s, v3.4s, v14.4s
-	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	FMOVQ 160(RSP), F5
+	WORD $0x4eafd463 // fsub v3.4s, v3.4s, v15.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
 	CMP $13, R4
 	BLT lanetailnarrow
-	VZIP2 V12.H8, V0.H8, V0.H8
-	WORD $0x4eabd400 // fsub v0.4s, v0.4s, v11.4s
+	VZIP2 V13.H8, V0.H8, V0.H8
+	WORD $0x4eacd400 // fsub v0.4s, v0.4s, v12.4s
 	FMOVQ 112(RSP), F4
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V5.B16
-	FMOVQ 176(RSP), F4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V15.B16, V4.B16, V6.B16
-	WORD $0x4eaed400 // fsub v0.4s, v0.4s, v14.4s
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	FMOVQ 176(RSP), F5
+	WORD $0x4eafd400 // fsub v0.4s, v0.4s, v15.4s
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 lanetailnarrow:
-	VCMTST V9.S4, V2.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	VCMTST V9.S4, V1.S4, V5.S4
-	VSUB V5.S4, V8.S4, V5.S4
+	VCMTST V10.S4, V2.S4, V4.S4
+	VSUB V4.S4, V9.S4, V4.S4
+	VCMTST V10.S4, V1.S4, V5.S4
+	VSUB V5.S4, V9.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V9.S4, V3.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	VCMTST V9.S4, V0.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V10.S4, V3.S4, V1.S4
+	VSUB V1.S4, V9.S4, V1.S4
+	VCMTST V10.S4, V0.S4, V2.S4
+	VSUB V2.S4, V9.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -7910,27 +7150,21 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V5.B16
-	VBSL V15.B16, V2.B16, V5.B16
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V4.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
 	VMOV V1.B16, V7.B16
-	VMOV V0.B16, V1.B16
-	VBSL V6.B16, V5.B16, V1.B16
-	VMOV V1.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -7949,40 +7183,26 @@ groupmeet1next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	VLD1R (R3), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V18.B16
-	VBSL V15.B16, V5.B16, V18.B16
-	VMOV V17.B16, V7.B16
-	VMOV V18.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V17.B16
-	VBSL V15.B16, V5.B16, V17.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4b0 // fcmeq v16.4s, v5.4s, v5.4s
-	VMOV V16.B16, V18.B16
-	VBSL V15.B16, V5.B16, V18.B16
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
-	VBSL V7.B16, V17.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V7.B16, V31.B16, V4.B16
 	VMOV V4.B16, V7.B16
-	VMOV V3.B16, V4.B16
-	VBSL V6.B16, V18.B16, V4.B16
-	VMOV V4.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -8001,40 +7221,26 @@ groupmeet2next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VLD1R (R3), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V16.B16
-	VBSL V15.B16, V3.B16, V16.B16
-	VMOV V5.B16, V7.B16
-	VMOV V16.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V16.B16
-	VBSL V15.B16, V3.B16, V16.B16
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V5.B16, V2.B16
+	VBSL V8.B16, V31.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V7.B16, V31.B16, V2.B16
 	VMOV V2.B16, V7.B16
-	VMOV V1.B16, V2.B16
-	VBSL V6.B16, V16.B16, V2.B16
-	VMOV V2.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -8053,40 +7259,26 @@ groupmeet3next:
 	ADD $3, R5, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	VLD1R (R3), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V17.B16
-	VBSL V15.B16, V4.B16, V17.B16
-	VMOV V16.B16, V7.B16
-	VMOV V17.B16, V6.B16
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
 	CMP $0, R5
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V16.B16
-	VBSL V15.B16, V4.B16, V16.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V17.B16
-	VBSL V15.B16, V4.B16, V17.B16
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
-	VBSL V7.B16, V16.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
 	VMOV V3.B16, V7.B16
-	VMOV V2.B16, V3.B16
-	VBSL V6.B16, V17.B16, V3.B16
-	VMOV V3.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
 	BGE groupmeet3

@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16AVX2(SB), $352-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 0xffffffff, Y14 0xbfffbfff, Y13 0x7fff
 	// per group: Y12 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
-	// loaded at each use: 0x43800000, 0x80808080, 0x7fc00000, 0x3c000000, 0x40000000, 0xbc800000, 0x80000000, table, 0x7fc00000
+	// loaded at each use: 0x43800000, 0x80808080, 0x7fc00000, 0x3c000000, 0x40000000, 0xbc800000, 0x80000000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
@@ -1077,24 +1077,19 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y4, Y0, Y6, Y4
 	VMULPS       Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y0, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y3
@@ -1129,24 +1124,19 @@ grouprare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y1, Y0, Y5, Y1
 	VMULPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -1337,24 +1327,19 @@ grouptailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y4, Y0, Y6, Y4
 	VMULPS       Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y0, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
 	VPMOVZXBD    80(SP), Y0
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y3
@@ -1389,24 +1374,19 @@ grouptailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y1, Y0, Y5, Y1
 	VMULPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SP)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -1541,24 +1521,19 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y4, Y0, Y6, Y4
 	VMULPS       Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y4, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y4, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y0, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
 	VPMOVZXBD    16(SI), Y0
 	VPAND        Y1, Y0, Y2
 	VPCMPEQD     Y1, Y2, Y3
@@ -1593,24 +1568,19 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VBLENDVPS    Y1, Y0, Y5, Y1
 	VMULPS       Y10, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
+	VPSLLD       $0x0f, Y3, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y1, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y1, Y2
 	VPADDD       Y13, Y2, Y2
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y2, Y0, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
 	JMP          short2back
 
 lanerare:
@@ -1651,24 +1621,19 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VBLENDVPS    Y5, Y1, Y7, Y5
 	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
 	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
 	VMOVUPS      64(DX), Y0
 	VPMOVZXBD    16(SI), Y1
 	VPAND        Y2, Y1, Y3
@@ -1705,24 +1670,19 @@ lanerare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
 	VMULPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
 	JMP          laneback
 
 lanetailrare:
@@ -1763,24 +1723,19 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VBLENDVPS    Y5, Y1, Y7, Y5
 	VMULPS       Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
 	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
 	VMOVUPS      160(SP), Y0
 	VPMOVZXBD    80(SP), Y1
 	VPAND        Y2, Y1, Y3
@@ -1817,39 +1772,33 @@ lanetailrare:
 	VBROADCASTSS constantsAVX2<>+72(SB), Y1
 	VBLENDVPS    Y2, Y1, Y6, Y2
 	VMULPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y1, Y0, Y4
+	VPSLLD       $0x0f, Y4, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y4, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
 	VPADDD       Y13, Y1, Y1
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y1, Y0, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
 	JMP          lanetailback
 
 // func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 table, Y13 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y12 Select
+	// per call: Y15 table, Y14 0x7fff
+	// per group: Y13 scale
 	// vector registers in use at once: 10
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+72(SB), Y15
-	VMOVUPS      constantsAVX2<>+20(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+20(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1867,9 +1816,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -1877,52 +1824,60 @@ groupbegin:
 
 grouploop:
 	VMOVQ     (SI), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y13, Y0, Y0
 	VMOVQ     8(SI), X1
-	VPSHUFB   X14, X1, X1
+	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VMULPS    Y13, Y1, Y1
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y13, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y13, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VMOVQ     16(SI), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
-	VMOVQ     24(SI), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (DI)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       grouploop
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
 
 groupwhole:
 	ADDQ  R8, BX
@@ -1932,69 +1887,75 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VMOVQ     (SI), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y13, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VMOVQ     8(SI), X1
-	VPSHUFB   X14, X1, X1
+	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (DI)
+	VMULPS    Y13, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VMOVQ     16(SI), X0
-	VPSHUFB   X14, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y13, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VMOVQ     24(SI), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y13, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(DI)
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (DI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
 	SUBQ      $+32, BX
@@ -2028,9 +1989,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
+	VBROADCASTSS (DX), Y13
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -2079,37 +2038,43 @@ piece4:
 
 piece5:
 	VMOVQ     64(SP), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVQ     72(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y13, Y1, Y1
+	VMOVQ     80(SP), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y13, Y2, Y2
+	VMOVQ     88(SP), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y13, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
-	VMOVQ     72(SP), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y12, Y1, Y1
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
-	VMOVQ     80(SP), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y12, Y2, Y2
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
-	VMOVQ     88(SP), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y12, Y3, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y13, Y4, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -2118,29 +2083,31 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y14, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece6
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+grouptailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece6:
 	TESTQ $0x00000008, BX
@@ -2214,60 +2181,64 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VMOVQ        (SI), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVQ        8(SI), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y12, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VMULPS       Y13, Y1, Y1
+	VMOVQ        16(SI), X2
+	VPSHUFB      X15, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y12, Y2, Y2
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y12, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y14, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X14, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVQ        24(SI), X1
-	VPSHUFB      X14, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -2284,66 +2255,66 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (DX), Y0
-	VMOVQ     (SI), X1
-	VPSHUFB   X14, X1, X1
+	VMOVQ     (SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y0
+	VMOVQ     8(SI), X1
+	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y15, Y2
+	VMOVUPS   32(DX), Y2
 	VMULPS    Y2, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VMOVQ     8(SI), X2
-	VPSHUFB   X14, X2, X2
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
 	VCVTPH2PS X2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y15, Y3
+	VMOVUPS   64(DX), Y3
 	VMULPS    Y3, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   96(DX), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VMOVUPS   64(DX), Y0
-	VMOVQ     16(SI), X1
-	VPSHUFB   X14, X1, X1
-	VCVTPH2PS X1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y15, Y2
-	VMULPS    Y2, Y1, Y1
-	VMOVUPS   96(DX), Y0
-	VMOVQ     24(SI), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y15, Y3
-	VMULPS    Y3, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (DI)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2479,81 +2450,81 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VMOVUPS   96(SP), Y0
-	VMOVQ     64(SP), X1
-	VPSHUFB   X14, X1, X1
+	VMOVQ     64(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   96(SP), Y1
+	VMULPS    Y1, Y0, Y0
+	VMOVQ     72(SP), X1
+	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y15, Y2
+	VMOVUPS   128(SP), Y2
 	VMULPS    Y2, Y1, Y1
+	VMOVQ     80(SP), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMOVUPS   160(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVQ     88(SP), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   192(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
-	VMOVUPS   128(SP), Y0
-	VMOVQ     72(SP), X2
-	VPSHUFB   X14, X2, X2
-	VCVTPH2PS X2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y15, Y3
-	VMULPS    Y3, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VMOVUPS   160(SP), Y0
-	VMOVQ     80(SP), X3
-	VPSHUFB   X14, X3, X3
-	VCVTPH2PS X3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VBLENDVPS Y4, Y0, Y15, Y4
-	VMULPS    Y4, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VMOVUPS   192(SP), Y0
-	VMOVQ     88(SP), X4
-	VPSHUFB   X14, X4, X4
-	VCVTPH2PS X4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VBLENDVPS Y5, Y0, Y15, Y5
-	VMULPS    Y5, Y4, Y4
 
 lanetailnarrow:
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
-	VPSLLD    $0x0f, Y3, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVUPS   Y4, (SP)
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSLLD    $0x0f, Y4, Y1
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y4, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	TESTQ     $0x00000010, BX
-	JEQ       piece21
-	MOVQ      BX, AX
-	ANDQ      $-32, AX
-	SHLQ      $0x01, AX
-	MOVQ      (SP)(AX*1), CX
-	MOVQ      CX, (DI)(AX*1)
-	MOVQ      8(SP)(AX*1), CX
-	MOVQ      CX, 8(DI)(AX*1)
-	MOVQ      16(SP)(AX*1), CX
-	MOVQ      CX, 16(DI)(AX*1)
-	MOVQ      24(SP)(AX*1), CX
-	MOVQ      CX, 24(DI)(AX*1)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x01, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+	MOVQ  16(SP)(AX*1), CX
+	MOVQ  CX, 16(DI)(AX*1)
+	MOVQ  24(SP)(AX*1), CX
+	MOVQ  CX, 24(DI)(AX*1)
 
 piece21:
 	TESTQ $0x00000008, BX
@@ -2609,47 +2580,53 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VMOVQ       (SI), X0
-	VPSHUFB     X14, X0, X0
+	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
-	VMULPS      Y12, Y0, Y0
+	VMULPS      Y13, Y0, Y0
 	VMOVQ       8(SI), X1
-	VPSHUFB     X14, X1, X1
+	VPSHUFB     X15, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y12, Y1, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
+	VMULPS      Y13, Y1, Y1
+	VMOVQ       16(SI), X2
+	VPSHUFB     X15, X2, X2
+	VCVTPH2PS   X2, Y2
+	VMULPS      Y13, Y2, Y2
+	VMOVQ       24(SI), X3
+	VPSHUFB     X15, X3, X3
+	VCVTPH2PS   X3, Y3
+	VMULPS      Y13, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPSLLD      $0x0f, Y0, Y4
+	VPSRLD      $0x1f, Y4, Y4
+	VPADDD      Y4, Y0, Y4
+	VPADDD      Y14, Y4, Y4
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPADDD      Y14, Y0, Y0
+	VPSRLD      $0x10, Y4, Y4
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VMOVQ       16(SI), X0
-	VPSHUFB     X14, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y12, Y0, Y0
-	VMOVQ       24(SI), X1
-	VPSHUFB     X14, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y12, Y1, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
+	VPACKUSDW   Y0, Y4, Y4
+	VPERMQ      $0xd8, Y4, Y4
+	VMOVNTPS    Y4, (DI)
+	VPSLLD      $0x0f, Y2, Y0
 	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
+	VPADDD      Y0, Y2, Y0
+	VPADDD      Y14, Y0, Y0
+	VPSLLD      $0x0f, Y3, Y1
+	VPSRLD      $0x1f, Y1, Y1
+	VPADDD      Y1, Y3, Y1
+	VPADDD      Y14, Y1, Y1
 	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(DI)
+	VPSRLD      $0x10, Y1, Y1
+	VPACKUSDW   Y1, Y0, Y0
+	VPERMQ      $0xd8, Y0, Y0
+	VMOVNTPS    Y0, 32(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
 	SUBQ        $+32, R8
@@ -2657,17 +2634,69 @@ groupstream:
 	JGE         groupstream
 	JMP         groupwhole
 
+grouprare:
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          groupback
+
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2684,23 +2713,18 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2717,23 +2741,18 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VMOVAPS      Y4, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2750,23 +2769,18 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y12
+	VBROADCASTSS (DX), Y13
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2774,56 +2788,121 @@ groupmeet3mix:
 	ADDQ         $+4, DX
 	JMP          groupmeet3mix
 
+grouptailrare:
+	VMOVQ        64(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVQ        72(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (SP)
+	VMOVQ        80(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVQ        88(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(SP)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
+
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y12
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y13
+	VBROADCASTSS 4(DX), Y12
 	VMOVQ        (SI), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVQ        8(SI), X1
-	VPSHUFB      X14, X1, X1
+	VPSHUFB      X15, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y12, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VMULPS       Y13, Y1, Y1
+	VMOVQ        16(SI), X2
+	VPSHUFB      X15, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y12, Y2, Y2
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y12, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y14, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X14, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y11, Y0, Y0
-	VMOVQ        24(SI), X1
-	VPSHUFB      X14, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVNTPS     Y4, (DI)
+	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y0, Y2, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, 32(DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVNTPS     Y0, 32(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
@@ -2832,20 +2911,189 @@ short2stream:
 	JGE          short2stream
 	JMP          short2end
 
+short2rare:
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
+	VPSRLD       $0x10, Y0, Y0
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (DX), Y0
+	VMOVQ        (SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVQ        8(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	VMOVUPS      64(DX), Y0
+	VMOVQ        16(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      96(DX), Y1
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y14, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      96(SP), Y0
+	VMOVQ        64(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      128(SP), Y1
+	VMOVQ        72(SP), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y14, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	VMOVUPS      160(SP), Y0
+	VMOVQ        80(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      192(SP), Y1
+	VMOVQ        88(SP), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VPSLLD       $0x0f, Y0, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y0, Y2
+	VPADDD       Y14, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSRLD       $0x10, Y2, Y2
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y2, Y2
+	VPERMQ       $0xd8, Y2, Y2
+	VMOVUPS      Y2, 32(SP)
+	JMP          lanetailback
+
 // func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7fc00000, Y14 table, Y13 0x80000000, Y12 0x7fff
-	// per group: Y0 scale, Y1 Ordered, Y11 Select
-	// vector registers in use at once: 11
+	// per call: Y15 table, Y14 0x80000000, Y13 0x7fff
+	// per group: Y12 scale
+	// vector registers in use at once: 9
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+72(SB), Y15
-	VMOVUPS      constantsAVX2<>+108(SB), Y14
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VMOVUPS      constantsAVX2<>+108(SB), Y15
+	VBROADCASTSS constantsAVX2<>+68(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2863,9 +3111,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y12
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -2875,27 +3121,27 @@ grouploop:
 	VPMOVZXBQ (SI), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
+	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
+	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VPMOVZXBQ 4(SI), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
+	VPADDD    Y13, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2904,27 +3150,27 @@ grouploop:
 	VPMOVZXBQ 8(SI), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
+	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
+	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VPMOVZXBQ 12(SI), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
+	VPADDD    Y13, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2944,9 +3190,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y12
 
 groupmeet:
 	SUBQ $+8, R8
@@ -2956,11 +3200,11 @@ groupmeet0:
 	VPMOVZXBQ (SI), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
+	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
+	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
@@ -2968,19 +3212,19 @@ groupmeet1:
 	VPMOVZXBQ 4(SI), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
+	VPADDD    Y13, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2993,11 +3237,11 @@ groupmeet2:
 	VPMOVZXBQ 8(SI), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
+	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
+	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
@@ -3005,19 +3249,19 @@ groupmeet3:
 	VPMOVZXBQ 12(SI), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y12, Y2, Y2
+	VPADDD    Y13, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -3056,9 +3300,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
+	VBROADCASTSS (DX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 64(SP)
 	MOVQ         AX, 72(SP)
@@ -3110,51 +3352,51 @@ piece5:
 	VPMOVZXBQ 64(SP), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y14, Y1, Y0
+	VPERMPS   Y15, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y13, Y1, Y1
+	VPAND     Y14, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y11, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
 	VPMOVZXBQ 68(SP), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
 	VPMOVZXBQ 72(SP), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
+	VPERMPS   Y15, Y3, Y2
 	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
+	VPAND     Y14, Y3, Y3
 	VPOR      Y3, Y2, Y2
-	VMULPS    Y11, Y2, Y2
+	VMULPS    Y12, Y2, Y2
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
 	VPMOVZXBQ 76(SP), Y3
 	VPSLLQ    $0x1c, Y3, Y4
 	VPOR      Y3, Y4, Y4
-	VPERMPS   Y14, Y4, Y3
+	VPERMPS   Y15, Y4, Y3
 	VPSLLD    $0x1c, Y4, Y4
-	VPAND     Y13, Y4, Y4
+	VPAND     Y14, Y4, Y4
 	VPOR      Y4, Y3, Y3
-	VMULPS    Y11, Y3, Y3
+	VMULPS    Y12, Y3, Y3
 
 grouptailnarrow:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y12, Y4, Y4
+	VPADDD    Y13, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -3163,11 +3405,11 @@ grouptailnarrow:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3261,36 +3503,32 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
 	VPMOVZXBQ    (SI), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
+	VPERMPS      Y15, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VPMOVZXBQ    4(SI), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
+	VPERMPS      Y15, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
+	VMULPS       Y12, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3299,27 +3537,27 @@ short2loop:
 	VPMOVZXBQ    8(SI), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
+	VPERMPS      Y15, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXBQ    12(SI), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
+	VPERMPS      Y15, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3351,32 +3589,28 @@ laneloop:
 	VPMOVZXBQ (SI), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y15, Y2
-	VMULPS    Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
 	VMOVUPS   32(DX), Y0
 	VPMOVZXBQ 4(SI), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
+	VPERMPS   Y15, Y3, Y2
 	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
+	VPAND     Y14, Y3, Y3
 	VPOR      Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y15, Y3
-	VMULPS    Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3386,32 +3620,28 @@ laneloop:
 	VPMOVZXBQ 8(SI), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y15, Y2
-	VMULPS    Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
 	VMOVUPS   96(DX), Y0
 	VPMOVZXBQ 12(SI), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
+	VPERMPS   Y15, Y3, Y2
 	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
+	VPAND     Y14, Y3, Y3
 	VPOR      Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y15, Y3
-	VMULPS    Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3563,62 +3793,54 @@ piece20:
 	VPMOVZXBQ 64(SP), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y14, Y2, Y1
+	VPERMPS   Y15, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y13, Y2, Y2
+	VPAND     Y14, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VBLENDVPS Y2, Y0, Y15, Y2
-	VMULPS    Y2, Y1, Y1
+	VMULPS    Y0, Y1, Y1
 	CMPQ      BX, $+9
 	JLT       lanetailnarrow
 	VMOVUPS   112(SP), Y0
 	VPMOVZXBQ 68(SP), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
-	VPERMPS   Y14, Y3, Y2
+	VPERMPS   Y15, Y3, Y2
 	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y13, Y3, Y3
+	VPAND     Y14, Y3, Y3
 	VPOR      Y3, Y2, Y2
-	VCMPPS    $0x07, Y0, Y0, Y3
-	VBLENDVPS Y3, Y0, Y15, Y3
-	VMULPS    Y3, Y2, Y2
+	VMULPS    Y0, Y2, Y2
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
 	VMOVUPS   144(SP), Y0
 	VPMOVZXBQ 72(SP), Y3
 	VPSLLQ    $0x1c, Y3, Y4
 	VPOR      Y3, Y4, Y4
-	VPERMPS   Y14, Y4, Y3
+	VPERMPS   Y15, Y4, Y3
 	VPSLLD    $0x1c, Y4, Y4
-	VPAND     Y13, Y4, Y4
+	VPAND     Y14, Y4, Y4
 	VPOR      Y4, Y3, Y3
-	VCMPPS    $0x07, Y0, Y0, Y4
-	VBLENDVPS Y4, Y0, Y15, Y4
-	VMULPS    Y4, Y3, Y3
+	VMULPS    Y0, Y3, Y3
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
 	VMOVUPS   176(SP), Y0
 	VPMOVZXBQ 76(SP), Y4
 	VPSLLQ    $0x1c, Y4, Y5
 	VPOR      Y4, Y5, Y5
-	VPERMPS   Y14, Y5, Y4
+	VPERMPS   Y15, Y5, Y4
 	VPSLLD    $0x1c, Y5, Y5
-	VPAND     Y13, Y5, Y5
+	VPAND     Y14, Y5, Y5
 	VPOR      Y5, Y4, Y4
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VBLENDVPS Y5, Y0, Y15, Y5
-	VMULPS    Y5, Y4, Y4
+	VMULPS    Y0, Y4, Y4
 
 lanetailnarrow:
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3627,11 +3849,11 @@ lanetailnarrow:
 	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y3, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -3707,27 +3929,27 @@ groupstream:
 	VPMOVZXBQ   (SI), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
-	VPERMPS     Y14, Y1, Y0
+	VPERMPS     Y15, Y1, Y0
 	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y13, Y1, Y1
+	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
-	VMULPS      Y11, Y0, Y0
+	VMULPS      Y12, Y0, Y0
 	VPMOVZXBQ   4(SI), Y1
 	VPSLLQ      $0x1c, Y1, Y2
 	VPOR        Y1, Y2, Y2
-	VPERMPS     Y14, Y2, Y1
+	VPERMPS     Y15, Y2, Y1
 	VPSLLD      $0x1c, Y2, Y2
-	VPAND       Y13, Y2, Y2
+	VPAND       Y14, Y2, Y2
 	VPOR        Y2, Y1, Y1
-	VMULPS      Y11, Y1, Y1
+	VMULPS      Y12, Y1, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y12, Y2, Y2
+	VPADDD      Y13, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y12, Y0, Y0
+	VPADDD      Y13, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3736,27 +3958,27 @@ groupstream:
 	VPMOVZXBQ   8(SI), Y0
 	VPSLLQ      $0x1c, Y0, Y1
 	VPOR        Y0, Y1, Y1
-	VPERMPS     Y14, Y1, Y0
+	VPERMPS     Y15, Y1, Y0
 	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y13, Y1, Y1
+	VPAND       Y14, Y1, Y1
 	VPOR        Y1, Y0, Y0
-	VMULPS      Y11, Y0, Y0
+	VMULPS      Y12, Y0, Y0
 	VPMOVZXBQ   12(SI), Y1
 	VPSLLQ      $0x1c, Y1, Y2
 	VPOR        Y1, Y2, Y2
-	VPERMPS     Y14, Y2, Y1
+	VPERMPS     Y15, Y2, Y1
 	VPSLLD      $0x1c, Y2, Y2
-	VPAND       Y13, Y2, Y2
+	VPAND       Y14, Y2, Y2
 	VPOR        Y2, Y1, Y1
-	VMULPS      Y11, Y1, Y1
+	VMULPS      Y12, Y1, Y1
 	VPSLLD      $0x0f, Y0, Y2
 	VPSRLD      $0x1f, Y2, Y2
 	VPADDD      Y2, Y0, Y2
-	VPADDD      Y12, Y2, Y2
+	VPADDD      Y13, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y12, Y0, Y0
+	VPADDD      Y13, Y0, Y0
 	VPSRLD      $0x10, Y2, Y2
 	VPSRLD      $0x10, Y0, Y0
 	VPACKUSDW   Y0, Y2, Y2
@@ -3771,15 +3993,13 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -3796,23 +4016,18 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y11
+	VBROADCASTSS (DX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -3829,23 +4044,18 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
-	VMOVAPS      Y4, Y11
+	VBROADCASTSS (DX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBLENDVPS    Y3, Y2, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+76(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -3862,23 +4072,18 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
-	VMOVAPS      Y5, Y11
+	VBROADCASTSS (DX), Y12
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBLENDVPS    Y4, Y3, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+76(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y5, Y11, Y11
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -3888,36 +4093,32 @@ groupmeet3mix:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y11
-	VBROADCASTSS 4(DX), Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y15, Y10
+	VBROADCASTSS (DX), Y12
+	VBROADCASTSS 4(DX), Y11
 	VPMOVZXBQ    (SI), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
+	VPERMPS      Y15, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VPMOVZXBQ    4(SI), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
+	VPERMPS      Y15, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
+	VMULPS       Y12, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -3926,27 +4127,27 @@ short2stream:
 	VPMOVZXBQ    8(SI), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y14, Y1, Y0
+	VPERMPS      Y15, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y13, Y1, Y1
+	VPAND        Y14, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXBQ    12(SI), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y14, Y2, Y1
+	VPERMPS      Y15, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y13, Y2, Y2
+	VPAND        Y14, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2

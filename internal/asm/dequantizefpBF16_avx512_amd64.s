@@ -761,50 +761,41 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z2, Z19, Z21
 	VBLENDMPS    Z0, Z21, K1, Z21
 	VMULPS       Z6, Z21, Z21
-	VBROADCASTSS constantsAVX512<>+236(SB), Z19
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z19, K1, Z18
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z19, K1, Z21
-	VMOVDQA64    Z18, Z20
-	VPERMT2W     Z21, Z7, Z20
+	VMOVDQA64    Z18, Z19
+	VPERMT2W     Z21, Z7, Z19
 	VPERMT2W     Z21, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z20, Z18
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
 	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z20, K1, Z20
-	VMOVUPS      Z20, (DI)
+	VPADDW       Z10, Z19, K1, Z19
+	VMOVUPS      Z19, (DI)
 	VPMOVZXBD    32(SI), Z18
-	VPANDD       Z1, Z18, Z20
-	VPCMPEQD     Z1, Z20, K1
+	VPANDD       Z1, Z18, Z19
+	VPCMPEQD     Z1, Z19, K1
 	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z3, Z20, Z20
-	VMOVAPS      Z17, Z21
-	VFMADD231PS  Z16, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z18, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS       Z6, Z21, Z21
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z3, Z19, Z19
+	VMOVAPS      Z17, Z20
+	VFMADD231PS  Z16, Z19, Z20
+	VMINPS       Z20, Z19, Z20
+	VPTERNLOGD   $0xf8, Z2, Z18, Z20
+	VBLENDMPS    Z0, Z20, K1, Z20
+	VMULPS       Z6, Z20, Z20
 	VPMOVZXBD    48(SI), Z18
-	VPANDD       Z1, Z18, Z20
-	VPCMPEQD     Z1, Z20, K1
+	VPANDD       Z1, Z18, Z19
+	VPCMPEQD     Z1, Z19, K1
 	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z3, Z20, Z20
-	VFMADD231PS  Z16, Z20, Z17
-	VMINPS       Z17, Z20, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z3, Z19, Z19
+	VFMADD231PS  Z16, Z19, Z17
+	VMINPS       Z17, Z19, Z17
 	VPTERNLOGD   $0xf8, Z2, Z18, Z17
 	VBLENDMPS    Z0, Z17, K1, Z0
 	VMULPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z19, K1, Z21
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z19, K1, Z0
-	VMOVDQA64    Z21, Z1
+	VMOVDQA64    Z20, Z1
 	VPERMT2W     Z0, Z7, Z1
-	VPERMT2W     Z0, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VPCMPUW      $0x06, Z9, Z21, K1
+	VPERMT2W     Z0, Z8, Z20
+	VPTERNLOGD   $0xf8, Z10, Z1, Z20
+	VPCMPUW      $0x06, Z9, Z20, K1
 	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          groupback
@@ -976,53 +967,44 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z2, Z19, Z21
 	VBLENDMPS    Z0, Z21, K1, Z21
 	VMULPS       Z6, Z21, Z21
-	VBROADCASTSS constantsAVX512<>+236(SB), Z19
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z19, K1, Z18
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z19, K1, Z21
-	VMOVDQA64    Z18, Z20
-	VPERMT2W     Z21, Z7, Z20
+	VMOVDQA64    Z18, Z19
+	VPERMT2W     Z21, Z7, Z19
 	VPERMT2W     Z21, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z20, Z18
+	VPTERNLOGD   $0xf8, Z10, Z19, Z18
 	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z20, K1, Z20
+	VPADDW       Z10, Z19, K1, Z19
 	KMOVQ        K0, K7
-	VMOVDQU16    Z20, K7, (DI)
+	VMOVDQU16    Z19, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBD.Z  32(SI), K7, Z18
-	VPANDD       Z1, Z18, Z20
-	VPCMPEQD     Z1, Z20, K1
+	VPANDD       Z1, Z18, Z19
+	VPCMPEQD     Z1, Z19, K1
 	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z3, Z20, Z20
-	VMOVAPS      Z17, Z21
-	VFMADD231PS  Z16, Z20, Z21
-	VMINPS       Z21, Z20, Z21
-	VPTERNLOGD   $0xf8, Z2, Z18, Z21
-	VBLENDMPS    Z0, Z21, K1, Z21
-	VMULPS       Z6, Z21, Z21
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z3, Z19, Z19
+	VMOVAPS      Z17, Z20
+	VFMADD231PS  Z16, Z19, Z20
+	VMINPS       Z20, Z19, Z20
+	VPTERNLOGD   $0xf8, Z2, Z18, Z20
+	VBLENDMPS    Z0, Z20, K1, Z20
+	VMULPS       Z6, Z20, Z20
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBD.Z  48(SI), K7, Z18
-	VPANDD       Z1, Z18, Z20
-	VPCMPEQD     Z1, Z20, K1
+	VPANDD       Z1, Z18, Z19
+	VPCMPEQD     Z1, Z19, K1
 	VPSLLD       $0x18, Z18, Z18
-	VPSLLD       $0x14, Z20, Z20
-	VPADDD       Z3, Z20, Z20
-	VFMADD231PS  Z16, Z20, Z17
-	VMINPS       Z17, Z20, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z3, Z19, Z19
+	VFMADD231PS  Z16, Z19, Z17
+	VMINPS       Z17, Z19, Z17
 	VPTERNLOGD   $0xf8, Z2, Z18, Z17
 	VBLENDMPS    Z0, Z17, K1, Z0
 	VMULPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z21, Z21, K1
-	VBLENDMPS    Z21, Z19, K1, Z21
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z19, K1, Z0
-	VMOVDQA64    Z21, Z1
+	VMOVDQA64    Z20, Z1
 	VPERMT2W     Z0, Z7, Z1
-	VPERMT2W     Z0, Z8, Z21
-	VPTERNLOGD   $0xf8, Z10, Z1, Z21
-	VPCMPUW      $0x06, Z9, Z21, K1
+	VPERMT2W     Z0, Z8, Z20
+	VPTERNLOGD   $0xf8, Z10, Z1, Z20
+	VPCMPUW      $0x06, Z9, Z20, K1
 	VPADDW       Z10, Z1, K1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z1, K7, 64(DI)
@@ -1133,50 +1115,41 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z2, Z20, Z22
 	VBLENDMPS    Z0, Z22, K1, Z22
 	VMULPS.BCST  (DX), Z22, Z22
-	VBROADCASTSS constantsAVX512<>+236(SB), Z20
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z20, K1, Z19
-	VCMPPS       $0x07, Z22, Z22, K1
-	VBLENDMPS    Z22, Z20, K1, Z22
-	VMOVDQA64    Z19, Z21
-	VPERMT2W     Z22, Z7, Z21
+	VMOVDQA64    Z19, Z20
+	VPERMT2W     Z22, Z7, Z20
 	VPERMT2W     Z22, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z21, Z19
+	VPTERNLOGD   $0xf8, Z10, Z20, Z19
 	VPCMPUW      $0x06, Z9, Z19, K1
-	VPADDW       Z10, Z21, K1, Z21
-	VMOVUPS      Z21, (DI)
+	VPADDW       Z10, Z20, K1, Z20
+	VMOVUPS      Z20, (DI)
 	VPMOVZXBD    32(SI), Z19
-	VPANDD       Z1, Z19, Z21
-	VPCMPEQD     Z1, Z21, K1
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
 	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z21, Z21
-	VPADDD       Z16, Z21, Z21
-	VMOVAPS      Z18, Z22
-	VFMADD231PS  Z17, Z21, Z22
-	VMINPS       Z22, Z21, Z22
-	VPTERNLOGD   $0xf8, Z2, Z19, Z22
-	VBLENDMPS    Z0, Z22, K1, Z22
-	VMULPS.BCST  4(DX), Z22, Z22
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z16, Z20, Z20
+	VMOVAPS      Z18, Z21
+	VFMADD231PS  Z17, Z20, Z21
+	VMINPS       Z21, Z20, Z21
+	VPTERNLOGD   $0xf8, Z2, Z19, Z21
+	VBLENDMPS    Z0, Z21, K1, Z21
+	VMULPS.BCST  4(DX), Z21, Z21
 	VPMOVZXBD    48(SI), Z19
-	VPANDD       Z1, Z19, Z21
-	VPCMPEQD     Z1, Z21, K1
+	VPANDD       Z1, Z19, Z20
+	VPCMPEQD     Z1, Z20, K1
 	VPSLLD       $0x18, Z19, Z19
-	VPSLLD       $0x14, Z21, Z21
-	VPADDD       Z16, Z21, Z21
-	VFMADD231PS  Z17, Z21, Z18
-	VMINPS       Z18, Z21, Z18
+	VPSLLD       $0x14, Z20, Z20
+	VPADDD       Z16, Z20, Z20
+	VFMADD231PS  Z17, Z20, Z18
+	VMINPS       Z18, Z20, Z18
 	VPTERNLOGD   $0xf8, Z2, Z19, Z18
 	VBLENDMPS    Z0, Z18, K1, Z0
 	VMULPS.BCST  4(DX), Z0, Z0
-	VCMPPS       $0x07, Z22, Z22, K1
-	VBLENDMPS    Z22, Z20, K1, Z22
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z20, K1, Z0
-	VMOVDQA64    Z22, Z1
+	VMOVDQA64    Z21, Z1
 	VPERMT2W     Z0, Z7, Z1
-	VPERMT2W     Z0, Z8, Z22
-	VPTERNLOGD   $0xf8, Z10, Z1, Z22
-	VPCMPUW      $0x06, Z9, Z22, K1
+	VPERMT2W     Z0, Z8, Z21
+	VPTERNLOGD   $0xf8, Z10, Z1, Z21
+	VPCMPUW      $0x06, Z9, Z21, K1
 	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(DI)
 	JMP          short2back
@@ -1288,50 +1261,41 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z19, Z24, Z26
 	VBLENDMPS    Z17, Z26, K1, Z26
 	VMULPS.BCST  4(DX), Z26, Z26
-	VBROADCASTSS constantsAVX512<>+236(SB), Z24
-	VCMPPS       $0x07, Z23, Z23, K1
-	VBLENDMPS    Z23, Z24, K1, Z23
-	VCMPPS       $0x07, Z26, Z26, K1
-	VBLENDMPS    Z26, Z24, K1, Z26
-	VMOVDQA64    Z23, Z25
-	VPERMT2W     Z26, Z7, Z25
+	VMOVDQA64    Z23, Z24
+	VPERMT2W     Z26, Z7, Z24
 	VPERMT2W     Z26, Z8, Z23
-	VPTERNLOGD   $0xf8, Z10, Z25, Z23
+	VPTERNLOGD   $0xf8, Z10, Z24, Z23
 	VPCMPUW      $0x06, Z9, Z23, K1
-	VPADDW       Z10, Z25, K1, Z25
-	VMOVUPS      Z25, (DI)
+	VPADDW       Z10, Z24, K1, Z24
+	VMOVUPS      Z24, (DI)
 	VPMOVZXBD    32(SI), Z23
-	VPANDD       Z18, Z23, Z25
-	VPCMPEQD     Z18, Z25, K1
+	VPANDD       Z18, Z23, Z24
+	VPCMPEQD     Z18, Z24, K1
 	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z25, Z25
-	VPADDD       Z20, Z25, Z25
-	VMOVAPS      Z22, Z26
-	VFMADD231PS  Z21, Z25, Z26
-	VMINPS       Z26, Z25, Z26
-	VPTERNLOGD   $0xf8, Z19, Z23, Z26
-	VBLENDMPS    Z17, Z26, K1, Z26
-	VMULPS.BCST  8(DX), Z26, Z26
+	VPSLLD       $0x14, Z24, Z24
+	VPADDD       Z20, Z24, Z24
+	VMOVAPS      Z22, Z25
+	VFMADD231PS  Z21, Z24, Z25
+	VMINPS       Z25, Z24, Z25
+	VPTERNLOGD   $0xf8, Z19, Z23, Z25
+	VBLENDMPS    Z17, Z25, K1, Z25
+	VMULPS.BCST  8(DX), Z25, Z25
 	VPMOVZXBD    48(SI), Z23
-	VPANDD       Z18, Z23, Z25
-	VPCMPEQD     Z18, Z25, K1
+	VPANDD       Z18, Z23, Z24
+	VPCMPEQD     Z18, Z24, K1
 	VPSLLD       $0x18, Z23, Z23
-	VPSLLD       $0x14, Z25, Z25
-	VPADDD       Z20, Z25, Z25
-	VFMADD231PS  Z21, Z25, Z22
-	VMINPS       Z22, Z25, Z22
+	VPSLLD       $0x14, Z24, Z24
+	VPADDD       Z20, Z24, Z24
+	VFMADD231PS  Z21, Z24, Z22
+	VMINPS       Z22, Z24, Z22
 	VPTERNLOGD   $0xf8, Z19, Z23, Z22
 	VBLENDMPS    Z17, Z22, K1, Z17
 	VMULPS.BCST  12(DX), Z17, Z17
-	VCMPPS       $0x07, Z26, Z26, K1
-	VBLENDMPS    Z26, Z24, K1, Z26
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z24, K1, Z17
-	VMOVDQA64    Z26, Z18
+	VMOVDQA64    Z25, Z18
 	VPERMT2W     Z17, Z7, Z18
-	VPERMT2W     Z17, Z8, Z26
-	VPTERNLOGD   $0xf8, Z10, Z18, Z26
-	VPCMPUW      $0x06, Z9, Z26, K1
+	VPERMT2W     Z17, Z8, Z25
+	VPTERNLOGD   $0xf8, Z10, Z18, Z25
+	VPCMPUW      $0x06, Z9, Z25, K1
 	VPADDW       Z10, Z18, K1, Z18
 	VMOVUPS      Z18, 64(DI)
 	JMP          short4back
@@ -1369,52 +1333,43 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z3, Z17, Z19
 	VBLENDMPS    Z1, Z19, K1, Z19
 	VMULPS       Z0, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+236(SB), Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z0, K1, Z19
-	VMOVDQA64    Z16, Z17
-	VPERMT2W     Z19, Z7, Z17
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z19, Z7, Z0
 	VPERMT2W     Z19, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z17, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
-	VPADDW       Z10, Z17, K1, Z17
-	VMOVUPS      Z17, (DI)
-	VMOVUPS      128(DX), Z16
-	VPMOVZXBD    32(SI), Z17
-	VPANDD       Z2, Z17, Z18
-	VPCMPEQD     Z2, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z4, Z18, Z18
-	VMOVAPS      Z6, Z19
-	VFMADD231PS  Z5, Z18, Z19
-	VMINPS       Z19, Z18, Z19
-	VPTERNLOGD   $0xf8, Z3, Z17, Z19
-	VBLENDMPS    Z1, Z19, K1, Z19
-	VMULPS       Z16, Z19, Z19
-	VMOVUPS      192(DX), Z16
-	VPMOVZXBD    48(SI), Z17
-	VPANDD       Z2, Z17, Z18
-	VPCMPEQD     Z2, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z4, Z18, Z18
-	VFMADD231PS  Z5, Z18, Z6
-	VMINPS       Z6, Z18, Z6
-	VPTERNLOGD   $0xf8, Z3, Z17, Z6
+	VPADDW       Z10, Z0, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      128(DX), Z0
+	VPMOVZXBD    32(SI), Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VMOVAPS      Z6, Z18
+	VFMADD231PS  Z5, Z17, Z18
+	VMINPS       Z18, Z17, Z18
+	VPTERNLOGD   $0xf8, Z3, Z16, Z18
+	VBLENDMPS    Z1, Z18, K1, Z18
+	VMULPS       Z0, Z18, Z18
+	VMOVUPS      192(DX), Z0
+	VPMOVZXBD    48(SI), Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VFMADD231PS  Z5, Z17, Z6
+	VMINPS       Z6, Z17, Z6
+	VPTERNLOGD   $0xf8, Z3, Z16, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMULPS       Z16, Z1, Z1
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z0, K1, Z19
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVDQA64    Z19, Z0
+	VMULPS       Z0, Z1, Z1
+	VMOVDQA64    Z18, Z0
 	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K1
+	VPERMT2W     Z1, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K1
 	VPADDW       Z10, Z0, K1, Z0
 	VMOVUPS      Z0, 64(DI)
 	JMP          laneback
@@ -1454,55 +1409,46 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z3, Z17, Z19
 	VBLENDMPS    Z1, Z19, K1, Z19
 	VMULPS       Z0, Z19, Z19
-	VBROADCASTSS constantsAVX512<>+236(SB), Z0
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z0, K1, Z19
-	VMOVDQA64    Z16, Z17
-	VPERMT2W     Z19, Z7, Z17
+	VMOVDQA64    Z16, Z0
+	VPERMT2W     Z19, Z7, Z0
 	VPERMT2W     Z19, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z17, Z16
+	VPTERNLOGD   $0xf8, Z10, Z0, Z16
 	VPCMPUW      $0x06, Z9, Z16, K1
-	VPADDW       Z10, Z17, K1, Z17
+	VPADDW       Z10, Z0, K1, Z0
 	KMOVQ        K0, K7
-	VMOVDQU16    Z17, K7, (DI)
+	VMOVDQU16    Z0, K7, (DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z16
-	VPMOVZXBD.Z  32(SI), K7, Z17
-	VPANDD       Z2, Z17, Z18
-	VPCMPEQD     Z2, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z4, Z18, Z18
-	VMOVAPS      Z6, Z19
-	VFMADD231PS  Z5, Z18, Z19
-	VMINPS       Z19, Z18, Z19
-	VPTERNLOGD   $0xf8, Z3, Z17, Z19
-	VBLENDMPS    Z1, Z19, K1, Z19
-	VMULPS       Z16, Z19, Z19
+	VMOVUPS.Z    128(DX), K7, Z0
+	VPMOVZXBD.Z  32(SI), K7, Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VMOVAPS      Z6, Z18
+	VFMADD231PS  Z5, Z17, Z18
+	VMINPS       Z18, Z17, Z18
+	VPTERNLOGD   $0xf8, Z3, Z16, Z18
+	VBLENDMPS    Z1, Z18, K1, Z18
+	VMULPS       Z0, Z18, Z18
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z16
-	VPMOVZXBD.Z  48(SI), K7, Z17
-	VPANDD       Z2, Z17, Z18
-	VPCMPEQD     Z2, Z18, K1
-	VPSLLD       $0x18, Z17, Z17
-	VPSLLD       $0x14, Z18, Z18
-	VPADDD       Z4, Z18, Z18
-	VFMADD231PS  Z5, Z18, Z6
-	VMINPS       Z6, Z18, Z6
-	VPTERNLOGD   $0xf8, Z3, Z17, Z6
+	VMOVUPS.Z    192(DX), K7, Z0
+	VPMOVZXBD.Z  48(SI), K7, Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VFMADD231PS  Z5, Z17, Z6
+	VMINPS       Z6, Z17, Z6
+	VPTERNLOGD   $0xf8, Z3, Z16, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
-	VMULPS       Z16, Z1, Z1
-	VCMPPS       $0x07, Z19, Z19, K1
-	VBLENDMPS    Z19, Z0, K1, Z19
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVDQA64    Z19, Z0
+	VMULPS       Z0, Z1, Z1
+	VMOVDQA64    Z18, Z0
 	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z19
-	VPTERNLOGD   $0xf8, Z10, Z0, Z19
-	VPCMPUW      $0x06, Z9, Z19, K1
+	VPERMT2W     Z1, Z8, Z18
+	VPTERNLOGD   $0xf8, Z10, Z0, Z18
+	VPCMPUW      $0x06, Z9, Z18, K1
 	VPADDW       Z10, Z0, K1, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Z0, K7, 64(DI)
@@ -1512,18 +1458,17 @@ lanetailrare:
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE5M2BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z0 scale, K1 Ordered, Z9 Select
-	// vector registers in use at once: 13
+	// per call: Z15 table, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
+	// per group: Z10 scale
+	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+236(SB), Z15
-	VMOVUPS      constantsAVX512<>+12(SB), Z14
-	VBROADCASTSS constantsAVX512<>+80(SB), Z13
-	VBROADCASTSS constantsAVX512<>+84(SB), Z12
-	VMOVUPS      constantsAVX512<>+88(SB), Z11
-	VMOVUPS      constantsAVX512<>+152(SB), Z10
+	VMOVUPS      constantsAVX512<>+12(SB), Z15
+	VBROADCASTSS constantsAVX512<>+80(SB), Z14
+	VBROADCASTSS constantsAVX512<>+84(SB), Z13
+	VMOVUPS      constantsAVX512<>+88(SB), Z12
+	VMOVUPS      constantsAVX512<>+152(SB), Z11
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1543,50 +1488,190 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
 
-grouploop:
+groupfirst:
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, (DI)
+	VMULPS         Z10, Z0, Z9
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z8
 	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VMULPS         Z10, Z0, Z7
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z6
+	CMPQ           R8, $+128
+	JLT            groupends
+
+groupahead:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS         Z10, Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z10, Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z10, Z3, Z3
+	VCMPPS         $0x03, Z8, Z9, K1
+	VCMPPS         $0x03, Z6, Z7, K2
+	KORTESTQ       K1, K2
+	JNE            grouploop
+	VMOVDQA64      Z9, Z4
+	VPERMT2W       Z8, Z11, Z4
+	VMOVDQA64      Z9, Z5
+	VPERMT2W       Z8, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z7, Z4
+	VPERMT2W       Z6, Z11, Z4
+	VMOVDQA64      Z7, Z5
+	VPERMT2W       Z6, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, 64(DI)
+	VMOVAPS        Z0, Z9
+	VMOVAPS        Z1, Z8
+	VMOVAPS        Z2, Z7
+	VMOVAPS        Z3, Z6
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, R8
+	CMPQ           R8, $+128
+	JGE            groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ BX, BX
+	JEQ   grouplast
+
+groupturn:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    4(DX), Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    4(DX), Z3, Z3
+	VCMPPS         $0x03, Z8, Z9, K1
+	VCMPPS         $0x03, Z6, Z7, K2
+	KORTESTQ       K1, K2
+	JNE            groupturned
+	VMOVDQA64      Z9, Z4
+	VPERMT2W       Z8, Z11, Z4
+	VMOVDQA64      Z9, Z5
+	VPERMT2W       Z8, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z7, Z4
+	VPERMT2W       Z6, Z11, Z4
+	VMOVDQA64      Z7, Z5
+	VPERMT2W       Z6, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, 64(DI)
+	VMOVAPS        Z0, Z9
+	VMOVAPS        Z1, Z8
+	VMOVAPS        Z2, Z7
+	VMOVAPS        Z3, Z6
+	ADDQ           $+4, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	MOVQ           R9, R8
+	SUBQ           R8, BX
 	CMPQ           R8, $+64
-	JGE            grouploop
+	JNE            groupturned
+	TESTQ          BX, BX
+	JNE            groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z10
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z10, Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z10, Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z10, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            grouprare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
+
+groupback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 groupwhole:
 	ADDQ  R8, BX
@@ -1596,57 +1681,61 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z10, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
 	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, (DI)
+	VMULPS         Z10, Z1, Z1
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
 
 groupmeet2:
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z10, Z2, Z2
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
 groupmeet3:
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, 64(DI)
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z10, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            groupmeetrare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, BX
@@ -1680,9 +1769,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z9
+	VBROADCASTSS (DX), Z10
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -1690,57 +1777,63 @@ grouppiece:
 	VPMOVZXBW.Z  (SI), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z0
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
+	VMULPS       Z10, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBW.Z  16(SI), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z9, Z1, Z1
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
+	VMULPS       Z10, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBW.Z  32(SI), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z9, Z2, Z2
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
+	VMULPS       Z10, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBW.Z  48(SI), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z9, Z3, Z3
+	VMULPS       Z10, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	CMPQ         BX, $+33
+	JLT          grouptailnarrow
+	CMPQ         BX, $+49
+	JLT          grouptailnarrow
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
-	LEAQ       (DI)(BX*2), DI
-	LEAQ       (SI)(BX*1), SI
-	SUBQ       BX, R8
-	SUBQ       BX, R11
-	SUBQ       BX, R10
-	TESTQ      R10, R10
-	JEQ        groupdone
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, DX
+
+grouptailback:
+	LEAQ  (DI)(BX*2), DI
+	LEAQ  (SI)(BX*1), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
 
 groupmore:
 	TESTQ R11, R11
@@ -1756,55 +1849,121 @@ groupdone:
 	RET
 
 short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
+	CMPQ           R8, $+2
+	JLT            short2end
+	MOVQ           ahead+40(FP), CX
+	CMPQ           CX, $+1
+	JGT            short2stream
+	CMPQ           R8, $+8
+	JLT            short2loop
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, (DI)
+	VMULPS.BCST    (DX), Z0, Z10
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z9
 	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VMULPS.BCST    4(DX), Z0, Z8
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z7
+
+short2ahead:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    8(DX), Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS.BCST    8(DX), Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    12(DX), Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    12(DX), Z3, Z3
+	VCMPPS         $0x03, Z9, Z10, K1
+	VCMPPS         $0x03, Z7, Z8, K2
+	KORTESTQ       K1, K2
+	JNE            short2loop
+	VMOVDQA64      Z10, Z4
+	VPERMT2W       Z9, Z11, Z4
+	VMOVDQA64      Z10, Z5
+	VPERMT2W       Z9, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z8, Z4
+	VPERMT2W       Z7, Z11, Z4
+	VMOVDQA64      Z8, Z5
+	VPERMT2W       Z7, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, 64(DI)
+	VMOVAPS        Z0, Z10
+	VMOVAPS        Z1, Z9
+	VMOVAPS        Z2, Z8
+	VMOVAPS        Z3, Z7
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2loop
+	CMPQ           R8, $+4
+	JGE            short2ahead
+
+short2loop:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    (DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    4(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short2rare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1816,61 +1975,121 @@ short2end:
 	RET
 
 short4:
-	CMPQ R8, $+4
-	JLT  short4end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
-
-short4loop:
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
-	VBROADCASTSS   8(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
-	VBROADCASTSS   12(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z6
+	CMPQ           R8, $+4
+	JLT            short4end
+	MOVQ           ahead+40(FP), CX
+	CMPQ           CX, $+1
+	JGT            short4stream
+	CMPQ           R8, $+16
+	JLT            short4loop
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, (DI)
+	VMULPS.BCST    (DX), Z0, Z10
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z9
 	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z7, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VMULPS.BCST    8(DX), Z0, Z8
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    12(DX), Z0, Z7
+
+short4ahead:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    16(DX), Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVUPS        Z2, 64(DI)
+	VMULPS.BCST    20(DX), Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    24(DX), Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    28(DX), Z3, Z3
+	VCMPPS         $0x03, Z9, Z10, K1
+	VCMPPS         $0x03, Z7, Z8, K2
+	KORTESTQ       K1, K2
+	JNE            short4loop
+	VMOVDQA64      Z10, Z4
+	VPERMT2W       Z9, Z11, Z4
+	VMOVDQA64      Z10, Z5
+	VPERMT2W       Z9, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z8, Z4
+	VPERMT2W       Z7, Z11, Z4
+	VMOVDQA64      Z8, Z5
+	VPERMT2W       Z7, Z12, Z5
+	VPTERNLOGD     $0xf8, Z14, Z4, Z5
+	VPCMPUW        $0x06, Z13, Z5, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, 64(DI)
+	VMOVAPS        Z0, Z10
+	VMOVAPS        Z1, Z9
+	VMOVAPS        Z2, Z8
+	VMOVAPS        Z3, Z7
 	ADDQ           $+16, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4loop
+	CMPQ           R8, $+8
+	JGE            short4ahead
+
+short4loop:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    4(DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    8(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    12(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short4rare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -1887,54 +2106,52 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS        (DX), Z0
-	VBROADCASTI128 (SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVUPS        (DX), Z1
+	VMULPS         Z1, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z0
-	VMULPS         Z0, Z1, Z1
-	VMOVUPS        64(DX), Z0
-	VBROADCASTI128 16(SI), Y2
-	VPSHUFB        Y14, Y2, Y2
+	VMOVUPS        64(DX), Z2
+	VMULPS         Z2, Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z0
-	VMULPS         Z0, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z10, Z0
-	VPERMT2W       Z2, Z11, Z1
-	VPTERNLOGD     $0xf8, Z13, Z0, Z1
-	VPCMPUW        $0x06, Z12, Z1, K1
-	VPADDW         Z13, Z0, K1, Z0
-	VMOVUPS        Z0, (DI)
-	VMOVUPS        128(DX), Z0
-	VBROADCASTI128 32(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z0
-	VMULPS         Z0, Z1, Z1
-	VMOVUPS        192(DX), Z0
-	VBROADCASTI128 48(SI), Y2
-	VPSHUFB        Y14, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z0
-	VMULPS         Z0, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z10, Z0
-	VPERMT2W       Z2, Z11, Z1
-	VPTERNLOGD     $0xf8, Z13, Z0, Z1
-	VPCMPUW        $0x06, Z12, Z1, K1
-	VPADDW         Z13, Z0, K1, Z0
+	VMOVUPS        128(DX), Z3
+	VMULPS         Z3, Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMOVUPS        192(DX), Z4
+	VMULPS         Z4, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            lanerare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVUPS        Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
 	VMOVUPS        Z0, 64(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	ADDQ           $+256, DX
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
-	JGE            laneloop
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -1943,62 +2160,59 @@ lanetail:
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VPMOVZXBW.Z (SI), K7, Y1
+	VPMOVZXBW.Z (SI), K7, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
+	KSHIFTRQ    $0x10, K0, K7
+	VPMOVZXBW.Z 16(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z1, Z1
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VPMOVZXBW.Z 16(SI), K7, Y2
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y2
 	VPSLLW      $0x08, Y2, Y2
 	VCVTPH2PS   Y2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z2, Z2
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VPMOVZXBW.Z 32(SI), K7, Y3
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y3
 	VPSLLW      $0x08, Y3, Y3
 	VCVTPH2PS   Y3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z3, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
+	CMPQ        BX, $+33
+	JLT         lanetailnarrow
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VPMOVZXBW.Z 48(SI), K7, Y4
-	VPSLLW      $0x08, Y4, Y4
-	VCVTPH2PS   Y4, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
-	VMULPS      Z0, Z4, Z4
 
 lanetailnarrow:
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z10, Z0
-	VPERMT2W   Z2, Z11, Z1
-	VPTERNLOGD $0xf8, Z13, Z0, Z1
-	VPCMPUW    $0x06, Z12, Z1, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z11, Z4
+	VPERMT2W   Z1, Z12, Z0
+	VPTERNLOGD $0xf8, Z14, Z4, Z0
+	VPCMPUW    $0x06, Z13, Z0, K1
+	VPADDW     Z14, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (DI)
-	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z4, Z10, Z0
-	VPERMT2W   Z4, Z11, Z3
-	VPTERNLOGD $0xf8, Z13, Z0, Z3
-	VPCMPUW    $0x06, Z12, Z3, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VMOVDQU16  Z4, K7, (DI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z11, Z0
+	VPERMT2W   Z3, Z12, Z2
+	VPTERNLOGD $0xf8, Z14, Z0, Z2
+	VPCMPUW    $0x06, Z13, Z2, K1
+	VPADDW     Z14, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
+lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -2014,35 +2228,39 @@ fence:
 groupstream:
 	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS         Z10, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVNTPS       Z2, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS         Z10, Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z10, Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z10, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            grouprare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVNTPS       Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, R8
@@ -2050,16 +2268,81 @@ groupstream:
 	JGE            groupstream
 	JMP            groupwhole
 
+grouplast:
+	VCMPPS     $0x03, Z8, Z9, K1
+	VCMPPS     $0x03, Z6, Z7, K2
+	KORTESTQ   K1, K2
+	JNE        grouploop
+	VMOVDQA64  Z9, Z0
+	VPERMT2W   Z8, Z11, Z0
+	VMOVDQA64  Z9, Z1
+	VPERMT2W   Z8, Z12, Z1
+	VPTERNLOGD $0xf8, Z14, Z0, Z1
+	VPCMPUW    $0x06, Z13, Z1, K1
+	VPADDW     Z14, Z0, K1, Z0
+	VMOVUPS    Z0, (DI)
+	VMOVDQA64  Z7, Z0
+	VPERMT2W   Z6, Z11, Z0
+	VMOVDQA64  Z7, Z1
+	VPERMT2W   Z6, Z12, Z1
+	VPTERNLOGD $0xf8, Z14, Z0, Z1
+	VPCMPUW    $0x06, Z13, Z1, K1
+	VPADDW     Z14, Z0, K1, Z0
+	VMOVUPS    Z0, 64(DI)
+	ADDQ       $+128, DI
+	ADDQ       $+64, SI
+	SUBQ       $+64, R8
+	JMP        groupwhole
+
+grouprare:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBROADCASTSS   constantsAVX512<>+236(SB), Z1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VBROADCASTI128 16(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z10, Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z1, K1, Z2
+	VMOVDQA64      Z0, Z3
+	VPERMT2W       Z2, Z11, Z3
+	VPERMT2W       Z2, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z3, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z3, K1, Z3
+	VMOVUPS        Z3, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z10, Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VBROADCASTI128 48(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z10, Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z1, K1, Z2
+	VMOVDQA64      Z0, Z1
+	VPERMT2W       Z2, Z11, Z1
+	VPERMT2W       Z2, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z1, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z1, K1, Z1
+	VMOVUPS        Z1, 64(DI)
+	JMP            groupback
+
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2076,22 +2359,16 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2108,22 +2385,16 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2140,22 +2411,16 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z9
+	VBROADCASTSS (DX), Z10
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
+	VBROADCASTSS 4(DX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2163,44 +2428,99 @@ groupmeet3mix:
 	ADDQ         $+4, DX
 	JMP          groupmeet3mix
 
+grouptailrare:
+	KMOVQ        K0, K7
+	VPMOVZXBW.Z  (SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+236(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z3
+	VPERMT2W     Z2, Z11, Z3
+	VPERMT2W     Z2, Z12, Z0
+	VPTERNLOGD   $0xf8, Z14, Z3, Z0
+	VPCMPUW      $0x06, Z13, Z0, K1
+	VPADDW       Z14, Z3, K1, Z3
+	KMOVQ        K0, K7
+	VMOVDQU16    Z3, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVDQA64    Z0, Z1
+	VPERMT2W     Z2, Z11, Z1
+	VPERMT2W     Z2, Z12, Z0
+	VPTERNLOGD   $0xf8, Z14, Z1, Z0
+	VPCMPUW      $0x06, Z13, Z0, K1
+	VPADDW       Z14, Z1, K1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z1, K7, 64(DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
 short2stream:
 	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVNTPS       Z2, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z8, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS.BCST    (DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    4(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short2rare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVNTPS       Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -2209,50 +2529,84 @@ short2stream:
 	JGE            short2stream
 	JMP            short2end
 
+short2rare:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBROADCASTSS   constantsAVX512<>+236(SB), Z1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VBROADCASTI128 16(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    (DX), Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z1, K1, Z2
+	VMOVDQA64      Z0, Z3
+	VPERMT2W       Z2, Z11, Z3
+	VPERMT2W       Z2, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z3, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z3, K1, Z3
+	VMOVUPS        Z3, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VBROADCASTI128 48(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z1, K1, Z2
+	VMOVDQA64      Z0, Z1
+	VPERMT2W       Z2, Z11, Z1
+	VPERMT2W       Z2, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z1, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z1, K1, Z1
+	VMOVUPS        Z1, 64(DI)
+	JMP            short2back
+
 short4stream:
 	PREFETCHNTA    (SI)(CX*1)
-	VBROADCASTSS   (DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z9
-	VBROADCASTSS   4(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z8
-	VBROADCASTSS   8(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z7
-	VBROADCASTSS   12(DX), Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z0, Z15, K1, Z6
 	VBROADCASTI128 (SI), Y0
-	VPSHUFB        Y14, Y0, Y0
+	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z9, Z0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
 	VBROADCASTI128 16(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
+	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVNTPS       Z2, (DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y14, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z7, Z0, Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y14, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VMOVDQA64      Z0, Z2
-	VPERMT2W       Z1, Z10, Z2
-	VPERMT2W       Z1, Z11, Z0
-	VPTERNLOGD     $0xf8, Z13, Z2, Z0
-	VPCMPUW        $0x06, Z12, Z0, K1
-	VPADDW         Z13, Z2, K1, Z2
-	VMOVNTPS       Z2, 64(DI)
+	VMULPS.BCST    4(DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    8(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    12(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short4rare
+	VMOVDQA64      Z0, Z4
+	VPERMT2W       Z1, Z11, Z4
+	VPERMT2W       Z1, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z4, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z4, K1, Z4
+	VMOVNTPS       Z4, (DI)
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVNTPS       Z0, 64(DI)
 	ADDQ           $+16, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -2261,23 +2615,162 @@ short4stream:
 	JGE            short4stream
 	JMP            short4end
 
+short4rare:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBROADCASTSS   constantsAVX512<>+236(SB), Z1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VBROADCASTI128 16(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z1, K1, Z2
+	VMOVDQA64      Z0, Z3
+	VPERMT2W       Z2, Z11, Z3
+	VPERMT2W       Z2, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z3, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z3, K1, Z3
+	VMOVUPS        Z3, (DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    8(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VBROADCASTI128 48(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    12(DX), Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z1, K1, Z2
+	VMOVDQA64      Z0, Z1
+	VPERMT2W       Z2, Z11, Z1
+	VPERMT2W       Z2, Z12, Z0
+	VPTERNLOGD     $0xf8, Z14, Z1, Z0
+	VPCMPUW        $0x06, Z13, Z0, K1
+	VPADDW         Z14, Z1, K1, Z1
+	VMOVUPS        Z1, 64(DI)
+	JMP            short4back
+
+lanerare:
+	VMOVUPS        (DX), Z0
+	VBROADCASTI128 (SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VCMPPS         $0x07, Z1, Z1, K1
+	VBROADCASTSS   constantsAVX512<>+236(SB), Z0
+	VBLENDMPS      Z1, Z0, K1, Z1
+	VMOVUPS        64(DX), Z2
+	VBROADCASTI128 16(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z2, Z3, Z3
+	VCMPPS         $0x07, Z3, Z3, K1
+	VBLENDMPS      Z3, Z0, K1, Z3
+	VMOVDQA64      Z1, Z2
+	VPERMT2W       Z3, Z11, Z2
+	VPERMT2W       Z3, Z12, Z1
+	VPTERNLOGD     $0xf8, Z14, Z2, Z1
+	VPCMPUW        $0x06, Z13, Z1, K1
+	VPADDW         Z14, Z2, K1, Z2
+	VMOVUPS        Z2, (DI)
+	VMOVUPS        128(DX), Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z1, Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z0, K1, Z2
+	VMOVUPS        192(DX), Z1
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z1, Z3, Z3
+	VCMPPS         $0x07, Z3, Z3, K1
+	VBLENDMPS      Z3, Z0, K1, Z3
+	VMOVDQA64      Z2, Z0
+	VPERMT2W       Z3, Z11, Z0
+	VPERMT2W       Z3, Z12, Z2
+	VPTERNLOGD     $0xf8, Z14, Z0, Z2
+	VPCMPUW        $0x06, Z13, Z2, K1
+	VPADDW         Z14, Z0, K1, Z0
+	VMOVUPS        Z0, 64(DI)
+	JMP            laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VPMOVZXBW.Z  (SI), K7, Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBROADCASTSS constantsAVX512<>+236(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z2
+	VPMOVZXBW.Z  16(SI), K7, Y3
+	VPSLLW       $0x08, Y3, Y3
+	VCVTPH2PS    Y3, Z3
+	VMULPS       Z2, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVDQA64    Z1, Z2
+	VPERMT2W     Z3, Z11, Z2
+	VPERMT2W     Z3, Z12, Z1
+	VPTERNLOGD   $0xf8, Z14, Z2, Z1
+	VPCMPUW      $0x06, Z13, Z1, K1
+	VPADDW       Z14, Z2, K1, Z2
+	KMOVQ        K0, K7
+	VMOVDQU16    Z2, K7, (DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VPMOVZXBW.Z  32(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z1, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VPMOVZXBW.Z  48(SI), K7, Y3
+	VPSLLW       $0x08, Y3, Y3
+	VCVTPH2PS    Y3, Z3
+	VMULPS       Z1, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVDQA64    Z2, Z0
+	VPERMT2W     Z3, Z11, Z0
+	VPERMT2W     Z3, Z12, Z2
+	VPTERNLOGD   $0xf8, Z14, Z0, Z2
+	VPCMPUW      $0x06, Z13, Z2, K1
+	VPADDW       Z14, Z0, K1, Z0
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVDQU16    Z0, K7, 64(DI)
+	JMP          lanetailback
+
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DequantizeFpE2M1BF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x7fc00000, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
-	// per group: Z0 scale, K1 Ordered, Z8 Select
-	// vector registers in use at once: 14
+	// per call: Z15 table, Z14 0x10000001, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z9 scale
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), DI
 	MOVQ         q+8(FP), SI
 	MOVQ         scale+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+236(SB), Z15
-	VMOVUPS      constantsAVX512<>+240(SB), Z14
-	VBROADCASTSS constantsAVX512<>+304(SB), Z13
-	VBROADCASTSS constantsAVX512<>+80(SB), Z12
-	VBROADCASTSS constantsAVX512<>+84(SB), Z11
-	VMOVUPS      constantsAVX512<>+88(SB), Z10
-	VMOVUPS      constantsAVX512<>+152(SB), Z9
+	VMOVUPS      constantsAVX512<>+240(SB), Z15
+	VBROADCASTSS constantsAVX512<>+304(SB), Z14
+	VBROADCASTSS constantsAVX512<>+80(SB), Z13
+	VBROADCASTSS constantsAVX512<>+84(SB), Z12
+	VMOVUPS      constantsAVX512<>+88(SB), Z11
+	VMOVUPS      constantsAVX512<>+152(SB), Z10
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2297,9 +2790,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z9
 	SUBQ         R8, BX
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -2307,34 +2798,34 @@ groupbegin:
 
 grouploop:
 	VPMOVZXBQ  (SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z9, Z0, Z0
 	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
+	VMULPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	VPMOVZXBQ  16(SI), Z0
-	VPMULUDQ   Z13, Z0, Z0
-	VPERMPS    Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z9, Z0, Z0
 	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
+	VMULPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -2350,9 +2841,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z9
 
 groupmeet:
 	SUBQ $+16, R8
@@ -2360,46 +2849,46 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ (SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z9, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBQ  8(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
+	VMULPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, (DI)
 	SUBQ       $+16, R8
 	JLT        groupmeet2cross
 
 groupmeet2:
 	VPMOVZXBQ 16(SI), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z9, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBQ  24(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
+	VMULPS     Z9, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z9, Z2
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z2, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z2, K1, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z2, K1, Z2
 	VMOVUPS    Z2, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -2434,9 +2923,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
+	VBROADCASTSS (DX), Z9
 	MOVQ         $-1, AX
 	BZHIQ        BX, AX, AX
 	KMOVQ        AX, K0
@@ -2446,9 +2933,9 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (SI), K7, Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VPMULUDQ     Z14, Z0, Z0
+	VPERMPS      Z15, Z0, Z0
+	VMULPS       Z9, Z0, Z0
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -2458,9 +2945,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(SI), K7, Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
+	VPMULUDQ     Z14, Z1, Z1
+	VPERMPS      Z15, Z1, Z1
+	VMULPS       Z9, Z1, Z1
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -2470,9 +2957,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(SI), K7, Z2
-	VPMULUDQ     Z13, Z2, Z2
-	VPERMPS      Z14, Z2, Z2
-	VMULPS       Z8, Z2, Z2
+	VPMULUDQ     Z14, Z2, Z2
+	VPERMPS      Z15, Z2, Z2
+	VMULPS       Z9, Z2, Z2
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(BX), CX
@@ -2482,25 +2969,25 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(SI), K7, Z3
-	VPMULUDQ     Z13, Z3, Z3
-	VPERMPS      Z14, Z3, Z3
-	VMULPS       Z8, Z3, Z3
+	VPMULUDQ     Z14, Z3, Z3
+	VPERMPS      Z15, Z3, Z3
+	VMULPS       Z9, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (DI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 	LEAQ       (DI)(BX*2), DI
@@ -2538,48 +3025,42 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -2598,54 +3079,42 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVUPS      Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4loop
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVUPS     Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVUPS     Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -2664,45 +3133,37 @@ lanes:
 laneloop:
 	VMOVUPS    (DX), Z0
 	VPMOVZXBQ  (SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    64(DX), Z0
 	VPMOVZXBQ  8(SI), Z2
-	VPMULUDQ   Z13, Z2, Z2
-	VPERMPS    Z14, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
+	VPMULUDQ   Z14, Z2, Z2
+	VPERMPS    Z15, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z9, Z0
-	VPERMT2W   Z2, Z10, Z1
-	VPTERNLOGD $0xf8, Z12, Z0, Z1
-	VPCMPUW    $0x06, Z11, Z1, K1
-	VPADDW     Z12, Z0, K1, Z0
+	VPERMT2W   Z2, Z10, Z0
+	VPERMT2W   Z2, Z11, Z1
+	VPTERNLOGD $0xf8, Z13, Z0, Z1
+	VPCMPUW    $0x06, Z12, Z1, K1
+	VPADDW     Z13, Z0, K1, Z0
 	VMOVUPS    Z0, (DI)
 	VMOVUPS    128(DX), Z0
 	VPMOVZXBQ  16(SI), Z1
-	VPMULUDQ   Z13, Z1, Z1
-	VPERMPS    Z14, Z1, Z1
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    192(DX), Z0
 	VPMOVZXBQ  24(SI), Z2
-	VPMULUDQ   Z13, Z2, Z2
-	VPERMPS    Z14, Z2, Z2
-	VCMPPS     $0x07, Z0, Z0, K1
-	VBLENDMPS  Z0, Z15, K1, Z0
+	VPMULUDQ   Z14, Z2, Z2
+	VPERMPS    Z15, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z9, Z0
-	VPERMT2W   Z2, Z10, Z1
-	VPTERNLOGD $0xf8, Z12, Z0, Z1
-	VPCMPUW    $0x06, Z11, Z1, K1
-	VPADDW     Z12, Z0, K1, Z0
+	VPERMT2W   Z2, Z10, Z0
+	VPERMT2W   Z2, Z11, Z1
+	VPTERNLOGD $0xf8, Z13, Z0, Z1
+	VPCMPUW    $0x06, Z12, Z1, K1
+	VPADDW     Z13, Z0, K1, Z0
 	VMOVUPS    Z0, 64(DI)
 	ADDQ       $+128, DI
 	ADDQ       $+32, SI
@@ -2725,10 +3186,8 @@ lanetail:
 	BZHIQ       CX, AX, AX
 	KMOVQ       AX, K7
 	VPMOVZXBQ.Z (SI), K7, Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
 	VMULPS      Z0, Z1, Z1
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
@@ -2741,10 +3200,8 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x08, K7, K7
 	VPMOVZXBQ.Z 8(SI), K7, Z2
-	VPMULUDQ    Z13, Z2, Z2
-	VPERMPS     Z14, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
+	VPMULUDQ    Z14, Z2, Z2
+	VPERMPS     Z15, Z2, Z2
 	VMULPS      Z0, Z2, Z2
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
@@ -2757,10 +3214,8 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x10, K7, K7
 	VPMOVZXBQ.Z 16(SI), K7, Z3
-	VPMULUDQ    Z13, Z3, Z3
-	VPERMPS     Z14, Z3, Z3
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
+	VPMULUDQ    Z14, Z3, Z3
+	VPERMPS     Z15, Z3, Z3
 	VMULPS      Z0, Z3, Z3
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
@@ -2773,27 +3228,25 @@ lanetail:
 	KMOVQ       AX, K7
 	KSHIFTRQ    $0x18, K7, K7
 	VPMOVZXBQ.Z 24(SI), K7, Z4
-	VPMULUDQ    Z13, Z4, Z4
-	VPERMPS     Z14, Z4, Z4
-	VCMPPS      $0x07, Z0, Z0, K1
-	VBLENDMPS   Z0, Z15, K1, Z0
+	VPMULUDQ    Z14, Z4, Z4
+	VPERMPS     Z15, Z4, Z4
 	VMULPS      Z0, Z4, Z4
 
 lanetailnarrow:
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z9, Z0
-	VPERMT2W   Z2, Z10, Z1
-	VPTERNLOGD $0xf8, Z12, Z0, Z1
-	VPCMPUW    $0x06, Z11, Z1, K1
-	VPADDW     Z12, Z0, K1, Z0
+	VPERMT2W   Z2, Z10, Z0
+	VPERMT2W   Z2, Z11, Z1
+	VPTERNLOGD $0xf8, Z13, Z0, Z1
+	VPCMPUW    $0x06, Z12, Z1, K1
+	VPADDW     Z13, Z0, K1, Z0
 	KMOVQ      K0, K7
 	VMOVDQU16  Z0, K7, (DI)
 	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z4, Z9, Z0
-	VPERMT2W   Z4, Z10, Z3
-	VPTERNLOGD $0xf8, Z12, Z0, Z3
-	VPCMPUW    $0x06, Z11, Z3, K1
-	VPADDW     Z12, Z0, K1, Z0
+	VPERMT2W   Z4, Z10, Z0
+	VPERMT2W   Z4, Z11, Z3
+	VPTERNLOGD $0xf8, Z13, Z0, Z3
+	VPCMPUW    $0x06, Z12, Z3, K1
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(DI)
 
@@ -2812,34 +3265,34 @@ fence:
 groupstream:
 	PREFETCHNTA (SI)(CX*1)
 	VPMOVZXBQ   (SI), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z9, Z0, Z0
 	VPMOVZXBQ   8(SI), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS      Z9, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z2, K1, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, (DI)
 	VPMOVZXBQ   16(SI), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS      Z9, Z0, Z0
 	VPMOVZXBQ   24(SI), Z1
-	VPMULUDQ    Z13, Z1, Z1
-	VPERMPS     Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS      Z9, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z9, Z2
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z2, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z2, K1, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
@@ -2850,14 +3303,11 @@ groupstream:
 
 groupmeet0cross:
 groupmeet0mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -2874,22 +3324,16 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
 groupmeet1mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2906,22 +3350,16 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
-	VMOVAPS      Z1, Z8
+	VBROADCASTSS (DX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
 groupmeet2mix:
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z1
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2938,22 +3376,16 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-15
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
-	VMOVAPS      Z2, Z8
+	VBROADCASTSS (DX), Z9
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
 groupmeet3mix:
-	VBROADCASTSS 4(DX), Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z15, K1, Z2
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z8
+	VBROADCASTSS 4(DX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -2962,102 +3394,84 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST (DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 4(DX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+8, DX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+2, R8
+	CMPQ        R8, $+2
+	JGE         short2stream
+	JMP         short2end
 
 short4stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z8
-	VBROADCASTSS 4(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z7
-	VBROADCASTSS 8(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z6
-	VBROADCASTSS 12(DX), Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z15, K1, Z5
-	VPMOVZXBQ    (SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
-	VPMOVZXBQ    8(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z7, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, (DI)
-	VPMOVZXBQ    16(SI), Z0
-	VPMULUDQ     Z13, Z0, Z0
-	VPERMPS      Z14, Z0, Z0
-	VMULPS       Z6, Z0, Z0
-	VPMOVZXBQ    24(SI), Z1
-	VPMULUDQ     Z13, Z1, Z1
-	VPERMPS      Z14, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z9, Z2
-	VPERMT2W     Z1, Z10, Z0
-	VPTERNLOGD   $0xf8, Z12, Z2, Z0
-	VPCMPUW      $0x06, Z11, Z0, K1
-	VPADDW       Z12, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(DI)
-	ADDQ         $+16, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+4, R8
-	CMPQ         R8, $+4
-	JGE          short4stream
-	JMP          short4end
+	PREFETCHNTA (SI)(CX*1)
+	VPMOVZXBQ   (SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST (DX), Z0, Z0
+	VPMOVZXBQ   8(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST 4(DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVNTPS    Z2, (DI)
+	VPMOVZXBQ   16(SI), Z0
+	VPMULUDQ    Z14, Z0, Z0
+	VPERMPS     Z15, Z0, Z0
+	VMULPS.BCST 8(DX), Z0, Z0
+	VPMOVZXBQ   24(SI), Z1
+	VPMULUDQ    Z14, Z1, Z1
+	VPERMPS     Z15, Z1, Z1
+	VMULPS.BCST 12(DX), Z1, Z1
+	VMOVDQA64   Z0, Z2
+	VPERMT2W    Z1, Z10, Z2
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z2, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z2, K1, Z2
+	VMOVNTPS    Z2, 64(DI)
+	ADDQ        $+16, DX
+	ADDQ        $+128, DI
+	ADDQ        $+32, SI
+	SUBQ        $+4, R8
+	CMPQ        R8, $+4
+	JGE         short4stream
+	JMP         short4end
 
 DATA constantsAVX512<>+0(SB)/4, $0x43800000
 DATA constantsAVX512<>+4(SB)/4, $0x80808080

@@ -543,56 +543,46 @@ grouprare:
 	VORR V1.B16, V20.B16, V20.B16
 	VBSL V20.B16, V2.B16, V19.B16
 	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	WORD $0x4e25e4b2 // fcmeq v18.4s, v5.4s, v5.4s
-	VBSL V1.B16, V5.B16, V18.B16
-	VCMTST V11.S4, V18.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x4e33e674 // fcmeq v20.4s, v19.4s, v19.4s
-	VBSL V1.B16, V19.B16, V20.B16
-	VCMTST V11.S4, V20.S4, V19.S4
-	VSUB V19.S4, V10.S4, V19.S4
-	WORD $0x0e654252 // addhn v18.4h, v18.4s, v5.4s
-	WORD $0x4e734292 // addhn2 v18.8h, v20.4s, v19.4s
-	FMOVQ F18, (R0)
+	VCMTST V11.S4, V5.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V19.S4, V18.S4
+	VSUB V18.S4, V10.S4, V18.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e724265 // addhn2 v5.8h, v19.4s, v18.4s
+	FMOVQ F5, (R0)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V5.S4
-	VAND V3.B16, V5.B16, V18.B16
-	VCMEQ V3.S4, V18.S4, V19.S4
-	VSHL $24, V5.S4, V5.S4
-	VSHL $20, V18.S4, V18.S4
-	VADD V6.S4, V18.S4, V18.S4
-	VMOV V17.B16, V20.B16
-	VFMLA V16.S4, V18.S4, V20.S4
-	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
-	VAND V4.B16, V5.B16, V5.B16
-	VORR V5.B16, V20.B16, V20.B16
-	VBSL V20.B16, V2.B16, V19.B16
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	VUXTL2 V0.H8, V0.S4
-	VAND V3.B16, V0.B16, V5.B16
-	VCMEQ V3.S4, V5.S4, V3.S4
-	VSHL $24, V0.S4, V0.S4
+	VUXTL V0.H4, V1.S4
+	VAND V3.B16, V1.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V18.S4
+	VSHL $24, V1.S4, V1.S4
 	VSHL $20, V5.S4, V5.S4
 	VADD V6.S4, V5.S4, V5.S4
-	VFMLA V16.S4, V5.S4, V17.S4
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	VMOV V17.B16, V19.B16
+	VFMLA V16.S4, V5.S4, V19.S4
+	WORD $0x4ea5f673 // fmin v19.4s, v19.4s, v5.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	VBSL V19.B16, V2.B16, V18.B16
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	VUXTL2 V0.H8, V0.S4
+	VAND V3.B16, V0.B16, V1.B16
+	VCMEQ V3.S4, V1.S4, V3.S4
+	VSHL $24, V0.S4, V0.S4
+	VSHL $20, V1.S4, V1.S4
+	VADD V6.S4, V1.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V17.S4
+	WORD $0x4ea1f631 // fmin v17.4s, v17.4s, v1.4s
 	VAND V4.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	VBSL V17.B16, V2.B16, V3.B16
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V1.B16, V19.B16, V0.B16
-	VCMTST V11.S4, V0.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V4.B16
-	VCMTST V11.S4, V4.S4, V1.S4
+	VCMTST V11.S4, V18.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e614080 // addhn2 v0.8h, v4.4s, v1.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e614072 // addhn2 v18.8h, v3.4s, v1.4s
+	FMOVQ F18, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -796,56 +786,46 @@ grouptailrare:
 	VORR V1.B16, V20.B16, V20.B16
 	VBSL V20.B16, V2.B16, V19.B16
 	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	WORD $0x4e25e4b2 // fcmeq v18.4s, v5.4s, v5.4s
-	VBSL V1.B16, V5.B16, V18.B16
-	VCMTST V11.S4, V18.S4, V5.S4
-	VSUB V5.S4, V10.S4, V5.S4
-	WORD $0x4e33e674 // fcmeq v20.4s, v19.4s, v19.4s
-	VBSL V1.B16, V19.B16, V20.B16
-	VCMTST V11.S4, V20.S4, V19.S4
-	VSUB V19.S4, V10.S4, V19.S4
-	WORD $0x0e654252 // addhn v18.4h, v18.4s, v5.4s
-	WORD $0x4e734292 // addhn2 v18.8h, v20.4s, v19.4s
-	FMOVQ F18, 16(RSP)
+	VCMTST V11.S4, V5.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	VCMTST V11.S4, V19.S4, V18.S4
+	VSUB V18.S4, V10.S4, V18.S4
+	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
+	WORD $0x4e724265 // addhn2 v5.8h, v19.4s, v18.4s
+	FMOVQ F5, 16(RSP)
 	VUXTL2 V0.B16, V0.H8
-	VUXTL V0.H4, V5.S4
-	VAND V3.B16, V5.B16, V18.B16
-	VCMEQ V3.S4, V18.S4, V19.S4
-	VSHL $24, V5.S4, V5.S4
-	VSHL $20, V18.S4, V18.S4
-	VADD V6.S4, V18.S4, V18.S4
-	VMOV V17.B16, V20.B16
-	VFMLA V16.S4, V18.S4, V20.S4
-	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
-	VAND V4.B16, V5.B16, V5.B16
-	VORR V5.B16, V20.B16, V20.B16
-	VBSL V20.B16, V2.B16, V19.B16
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	VUXTL2 V0.H8, V0.S4
-	VAND V3.B16, V0.B16, V5.B16
-	VCMEQ V3.S4, V5.S4, V3.S4
-	VSHL $24, V0.S4, V0.S4
+	VUXTL V0.H4, V1.S4
+	VAND V3.B16, V1.B16, V5.B16
+	VCMEQ V3.S4, V5.S4, V18.S4
+	VSHL $24, V1.S4, V1.S4
 	VSHL $20, V5.S4, V5.S4
 	VADD V6.S4, V5.S4, V5.S4
-	VFMLA V16.S4, V5.S4, V17.S4
-	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	VMOV V17.B16, V19.B16
+	VFMLA V16.S4, V5.S4, V19.S4
+	WORD $0x4ea5f673 // fmin v19.4s, v19.4s, v5.4s
+	VAND V4.B16, V1.B16, V1.B16
+	VORR V1.B16, V19.B16, V19.B16
+	VBSL V19.B16, V2.B16, V18.B16
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	VUXTL2 V0.H8, V0.S4
+	VAND V3.B16, V0.B16, V1.B16
+	VCMEQ V3.S4, V1.S4, V3.S4
+	VSHL $24, V0.S4, V0.S4
+	VSHL $20, V1.S4, V1.S4
+	VADD V6.S4, V1.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V17.S4
+	WORD $0x4ea1f631 // fmin v17.4s, v17.4s, v1.4s
 	VAND V4.B16, V0.B16, V0.B16
 	VORR V0.B16, V17.B16, V17.B16
 	VBSL V17.B16, V2.B16, V3.B16
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
-	VBSL V1.B16, V19.B16, V0.B16
-	VCMTST V11.S4, V0.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V4.B16
-	VCMTST V11.S4, V4.S4, V1.S4
+	VCMTST V11.S4, V18.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V3.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e614080 // addhn2 v0.8h, v4.4s, v1.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e614072 // addhn2 v18.8h, v3.4s, v1.4s
+	FMOVQ F18, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R6, R4
@@ -898,58 +878,48 @@ lanerare:
 	VORR V2.B16, V18.B16, V18.B16
 	VBSL V18.B16, V3.B16, V17.B16
 	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V2.B16
-	VCMTST V11.S4, V2.S4, V6.S4
-	VSUB V6.S4, V10.S4, V6.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V11.S4, V16.S4, V17.S4
-	VSUB V17.S4, V10.S4, V17.S4
-	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
-	WORD $0x4e714202 // addhn2 v2.8h, v16.4s, v17.4s
-	FMOVQ F2, (R0)
-	FMOVQ 32(R2), F2
+	VCMTST V11.S4, V6.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V17.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e6040c6 // addhn v6.4h, v6.4s, v0.4s
+	WORD $0x4e624226 // addhn2 v6.8h, v17.4s, v2.4s
+	FMOVQ F6, (R0)
+	FMOVQ 32(R2), F0
 	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V6.S4
-	VAND V4.B16, V6.B16, V16.B16
-	VCMEQ V4.S4, V16.S4, V17.S4
-	VSHL $24, V6.S4, V6.S4
-	VSHL $20, V16.S4, V16.S4
-	VADD V7.S4, V16.S4, V16.S4
-	VMOV V9.B16, V18.B16
-	VFMLA V8.S4, V16.S4, V18.S4
-	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
-	VAND V5.B16, V6.B16, V6.B16
-	VORR V6.B16, V18.B16, V18.B16
-	VBSL V18.B16, V3.B16, V17.B16
-	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
-	FMOVQ 48(R2), F2
-	VUXTL2 V1.H8, V1.S4
-	VAND V4.B16, V1.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V4.S4
-	VSHL $24, V1.S4, V1.S4
+	VUXTL V1.H4, V2.S4
+	VAND V4.B16, V2.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V16.S4
+	VSHL $24, V2.S4, V2.S4
 	VSHL $20, V6.S4, V6.S4
 	VADD V7.S4, V6.S4, V6.S4
-	VFMLA V8.S4, V6.S4, V9.S4
-	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
+	VMOV V9.B16, V17.B16
+	VFMLA V8.S4, V6.S4, V17.S4
+	WORD $0x4ea6f631 // fmin v17.4s, v17.4s, v6.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	VBSL V17.B16, V3.B16, V16.B16
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	FMOVQ 48(R2), F0
+	VUXTL2 V1.H8, V1.S4
+	VAND V4.B16, V1.B16, V2.B16
+	VCMEQ V4.S4, V2.S4, V4.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V2.S4, V2.S4
+	VADD V7.S4, V2.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V9.S4
+	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
 	VAND V5.B16, V1.B16, V1.B16
 	VORR V1.B16, V9.B16, V9.B16
 	VBSL V9.B16, V3.B16, V4.B16
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V1.B16
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V3.B16
-	VCMTST V11.S4, V3.S4, V0.S4
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	VCMTST V11.S4, V16.S4, V0.S4
 	VSUB V0.S4, V10.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
-	FMOVQ F1, 16(R0)
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e614090 // addhn2 v16.8h, v4.4s, v1.4s
+	FMOVQ F16, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 64(RSP), F0
@@ -994,76 +964,64 @@ lanetailrare:
 	VORR V2.B16, V18.B16, V18.B16
 	VBSL V18.B16, V3.B16, V17.B16
 	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V2.B16
-	VCMTST V11.S4, V2.S4, V6.S4
-	VSUB V6.S4, V10.S4, V6.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V11.S4, V16.S4, V17.S4
-	VSUB V17.S4, V10.S4, V17.S4
-	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
-	WORD $0x4e714202 // addhn2 v2.8h, v16.4s, v17.4s
-	FMOVQ F2, 16(RSP)
-	FMOVQ 96(RSP), F2
+	VCMTST V11.S4, V6.S4, V0.S4
+	VSUB V0.S4, V10.S4, V0.S4
+	VCMTST V11.S4, V17.S4, V2.S4
+	VSUB V2.S4, V10.S4, V2.S4
+	WORD $0x0e6040c6 // addhn v6.4h, v6.4s, v0.4s
+	WORD $0x4e624226 // addhn2 v6.8h, v17.4s, v2.4s
+	FMOVQ F6, 16(RSP)
+	FMOVQ 96(RSP), F0
 	VUXTL2 V1.B16, V1.H8
-	VUXTL V1.H4, V6.S4
-	VAND V4.B16, V6.B16, V16.B16
-	VCMEQ V4.S4, V16.S4, V17.S4
-	VSHL $24, V6.S4, V6.S4
-	VSHL $20, V16.S4, V16.S4
-	VADD V7.S4, V16.S4, V16.S4
-	VMOV V9.B16, V18.B16
-	VFMLA V8.S4, V16.S4, V18.S4
-	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
-	VAND V5.B16, V6.B16, V6.B16
-	VORR V6.B16, V18.B16, V18.B16
-	VBSL V18.B16, V3.B16, V17.B16
-	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
-	FMOVQ 112(RSP), F2
-	VUXTL2 V1.H8, V1.S4
-	VAND V4.B16, V1.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V4.S4
-	VSHL $24, V1.S4, V1.S4
+	VUXTL V1.H4, V2.S4
+	VAND V4.B16, V2.B16, V6.B16
+	VCMEQ V4.S4, V6.S4, V16.S4
+	VSHL $24, V2.S4, V2.S4
 	VSHL $20, V6.S4, V6.S4
 	VADD V7.S4, V6.S4, V6.S4
-	VFMLA V8.S4, V6.S4, V9.S4
-	WORD $0x4ea6f529 // fmin v9.4s, v9.4s, v6.4s
+	VMOV V9.B16, V17.B16
+	VFMLA V8.S4, V6.S4, V17.S4
+	WORD $0x4ea6f631 // fmin v17.4s, v17.4s, v6.4s
+	VAND V5.B16, V2.B16, V2.B16
+	VORR V2.B16, V17.B16, V17.B16
+	VBSL V17.B16, V3.B16, V16.B16
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	FMOVQ 112(RSP), F0
+	VUXTL2 V1.H8, V1.S4
+	VAND V4.B16, V1.B16, V2.B16
+	VCMEQ V4.S4, V2.S4, V4.S4
+	VSHL $24, V1.S4, V1.S4
+	VSHL $20, V2.S4, V2.S4
+	VADD V7.S4, V2.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V9.S4
+	WORD $0x4ea2f529 // fmin v9.4s, v9.4s, v2.4s
 	VAND V5.B16, V1.B16, V1.B16
 	VORR V1.B16, V9.B16, V9.B16
 	VBSL V9.B16, V3.B16, V4.B16
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V1.B16
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x4e24e483 // fcmeq v3.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V3.B16
-	VCMTST V11.S4, V3.S4, V0.S4
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
+	VCMTST V11.S4, V16.S4, V0.S4
 	VSUB V0.S4, V10.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604061 // addhn2 v1.8h, v3.4s, v0.4s
-	FMOVQ F1, 32(RSP)
+	VCMTST V11.S4, V4.S4, V1.S4
+	VSUB V1.S4, V10.S4, V1.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e614090 // addhn2 v16.8h, v4.4s, v1.4s
+	FMOVQ F16, 32(RSP)
 	B lanetailback
 
 // func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fc00000, V14 0x10000, V13 0x7fff
-	// per group: V0 scale, V1 Ordered, V12 Select
-	// vector registers in use at once: 12
+	// per call: V15 0x10000, V14 0x7fff
+	// per group: V13 scale
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	MOVD $65536, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $32767, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -1077,37 +1035,41 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V12.B16
-	VBSL V15.B16, V0.B16, V12.B16
+	VLD1R (R2), [V13.S4]
 	SUB R4, R3, R3
 grouploop:
 	FMOVQ (R1), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	VCMTST V14.S4, V2.S4, V3.S4
-	VSUB V3.S4, V13.S4, V3.S4
-	VCMTST V14.S4, V1.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	VCMTST V14.S4, V1.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	VCMTST V14.S4, V0.S4, V3.S4
-	VSUB V3.S4, V13.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	VCMTST V15.S4, V2.S4, V4.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	VCMTST V15.S4, V1.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, (R0)
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 16(R0)
+groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -1119,11 +1081,10 @@ groupwhole:
 	CMP $16, R3
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V12.B16
-	VBSL V15.B16, V0.B16, V12.B16
+	VLD1R (R2), [V13.S4]
 groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
@@ -1131,40 +1092,46 @@ groupmeet0:
 	FMOVQ (R1), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	VCMTST V14.S4, V2.S4, V3.S4
-	VSUB V3.S4, V13.S4, V3.S4
-	VCMTST V14.S4, V1.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R0)
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
-	VCMTST V14.S4, V1.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	VCMTST V14.S4, V0.S4, V3.S4
-	VSUB V3.S4, V13.S4, V3.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VCMTST V15.S4, V2.S4, V4.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	VCMTST V15.S4, V1.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, (R0)
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -1192,10 +1159,7 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R3
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V12.B16
-	VBSL V15.B16, V0.B16, V12.B16
+	VLD1R (R2), [V13.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1219,35 +1183,42 @@ piece4:
 	FMOVQ 48(RSP), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	CMP $5, R3
-	BLT grouptailnarrow
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	CMP $9, R3
-	BLT grouptailnarrow
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
+	CMP $5, R3
+	BLT grouptailnarrow
+	CMP $9, R3
+	BLT grouptailnarrow
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 grouptailnarrow:
-	VCMTST V14.S4, V2.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	VCMTST V14.S4, V1.S4, V5.S4
-	VSUB V5.S4, V13.S4, V5.S4
+	VCMTST V15.S4, V2.S4, V4.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	VCMTST V15.S4, V1.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V14.S4, V3.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	VCMTST V14.S4, V0.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1286,43 +1257,42 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R1), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	FMOVQ 16(R2), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	VCMTST V14.S4, V3.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V2.S4, V4.S4
-	VSUB V4.S4, V13.S4, V4.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
-	FMOVQ F3, (R0)
-	FMOVQ 32(R2), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V3.B16
+	FMOVQ (R2), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R2), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V3.B16
+	FMOVQ 16(R2), F3
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VCMTST V14.S4, V2.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V1.S4, V3.S4
-	VSUB V3.S4, V13.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VCMTST V15.S4, V2.S4, V4.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	VCMTST V15.S4, V1.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, (R0)
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 16(R0)
+laneback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1376,50 +1346,49 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 64(RSP), F0
-	FMOVQ 48(RSP), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ 64(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 80(RSP), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 96(RSP), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVQ 96(RSP), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V5.B16
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVQ 112(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V5.B16
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 lanetailnarrow:
-	VCMTST V14.S4, V3.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V2.S4, V5.S4
-	VSUB V5.S4, V13.S4, V5.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
-	FMOVQ F3, 16(RSP)
-	VCMTST V14.S4, V4.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V1.S4, V2.S4
-	VSUB V2.S4, V13.S4, V2.S4
-	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
-	FMOVQ F4, 32(RSP)
+	VCMTST V15.S4, V2.S4, V4.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	VCMTST V15.S4, V1.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
+	FMOVQ F3, 32(RSP)
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1440,21 +1409,55 @@ piece19:
 piece20:
 laneend:
 	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V2.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	VCMTST V15.S4, V2.S4, V0.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	VCMTST V15.S4, V1.S4, V3.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	B groupback
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V4.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VBSL V13.B16, V31.B16, V1.B16
+	VMOV V1.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -1471,27 +1474,20 @@ groupmeet1next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VMOV V7.B16, V12.B16
+	VLD1R (R2), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
-	VBSL V12.B16, V7.B16, V4.B16
-	VMOV V4.B16, V12.B16
+	VBSL V13.B16, V31.B16, V4.B16
+	VMOV V4.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -1508,27 +1504,20 @@ groupmeet2next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VMOV V5.B16, V12.B16
+	VLD1R (R2), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
 	ADD $4, R4, R16
-	VDUP R16, V2.S4
+	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V5.B16, V2.B16
-	VMOV V2.B16, V12.B16
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V13.B16, V31.B16, V4.B16
+	VMOV V4.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -1545,53 +1534,171 @@ groupmeet3next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VMOV V6.B16, V12.B16
+	VLD1R (R2), [V13.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
 	ADD $4, R4, R16
-	VDUP R16, V3.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V12.B16, V6.B16, V3.B16
-	VMOV V3.B16, V12.B16
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V4.B16, V5.B16
+	VBSL V13.B16, V31.B16, V5.B16
+	VMOV V5.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R2, R2
 	B groupmeet3mix
+grouptailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	VCMTST V15.S4, V3.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V2.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
+	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
+	FMOVQ F3, 16(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	VCMTST V15.S4, V2.S4, V0.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	VCMTST V15.S4, V1.S4, V3.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
+lanerare:
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V0.B16
+	FMOVQ 16(R2), F3
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	VCMTST V15.S4, V3.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
+	FMOVQ F0, (R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	FMOVQ 48(R2), F2
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	VCMTST V15.S4, V0.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V2.S4, V3.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e634040 // addhn2 v0.8h, v2.4s, v3.4s
+	FMOVQ F0, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V0.B16
+	FMOVQ 80(RSP), F3
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	VCMTST V15.S4, V0.S4, V2.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	VCMTST V15.S4, V3.S4, V5.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
+	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
+	FMOVQ F0, 16(RSP)
+	FMOVQ 96(RSP), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	FMOVQ 112(RSP), F2
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	VCMTST V15.S4, V0.S4, V1.S4
+	VSUB V1.S4, V14.S4, V1.S4
+	VCMTST V15.S4, V2.S4, V3.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e634040 // addhn2 v0.8h, v2.4s, v3.4s
+	FMOVQ F0, 32(RSP)
+	B lanetailback
 
 // func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 
 TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fc00000, V14 0xf0f0f0f, V13 table, V12 0x10000, V11 0x7fff
-	// per group: V0 scale, V1 Ordered, V10 Select
-	// vector registers in use at once: 14
+	// per call: V15 0xf0f0f0f, V14 table, V13 0x10000, V12 0x7fff
+	// per group: V11 scale
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
-	MOVD $2143289344, R16
-	VDUP R16, V15.S4
 	MOVD $252645135, R16
-	VDUP R16, V14.S4
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V13
+	VDUP R16, V15.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
 	MOVD $65536, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $32767, R16
-	VDUP R16, V11.S4
+	VDUP R16, V12.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $1, R5
@@ -1605,38 +1712,35 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V11.S4]
 	SUB R4, R3, R3
 grouploop:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	VCMTST V12.S4, V2.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	VCMTST V13.S4, V2.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	VCMTST V13.S4, V1.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -1651,10 +1755,7 @@ groupwhole:
 	CMP $16, R3
 	BLT grouptail
 grouptomeet:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V11.S4]
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
@@ -1663,21 +1764,21 @@ groupmeet0:
 	FMOVD (R1), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	VCMTST V12.S4, V2.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	VCMTST V13.S4, V2.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	VCMTST V13.S4, V1.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R0)
@@ -1687,17 +1788,17 @@ groupmeet1:
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
@@ -1728,10 +1829,7 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R3
 grouppiece:
-	VLD1R (R2), [V0.S4]
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VMOV V1.B16, V10.B16
-	VBSL V15.B16, V0.B16, V10.B16
+	VLD1R (R2), [V11.S4]
 	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
 	FMOVQ F31, 48(RSP)
 	MOVD R1, R16
@@ -1758,36 +1856,36 @@ piece4:
 	FMOVD 48(RSP), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	CMP $5, R3
 	BLT grouptailnarrow
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	CMP $9, R3
 	BLT grouptailnarrow
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	CMP $13, R3
 	BLT grouptailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
 grouptailnarrow:
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
+	VCMTST V13.S4, V1.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, 16(RSP)
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	VCMTST V13.S4, V0.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 32(RSP)
@@ -1833,40 +1931,32 @@ laneloop:
 	FMOVD (R1), F1
 	VUSHR $4, V1.B16, V2.B16
 	VZIP1 V2.B16, V1.B16, V1.B16
-	VAND V14.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V15.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V4.S4
+	VSUB V4.S4, V12.S4, V4.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R0)
 	FMOVQ 32(R2), F0
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V3.B16
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V3.B16
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	VCMTST V13.S4, V2.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R0)
@@ -1930,47 +2020,39 @@ piece16:
 	FMOVD 48(RSP), F1
 	VUSHR $4, V1.B16, V2.B16
 	VZIP1 V2.B16, V1.B16, V1.B16
-	VAND V14.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V15.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 80(RSP), F0
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V4.B16
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 96(RSP), F0
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217824 // fcvtl v4.4s, v1.4h
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V5.B16
-	WORD $0x6e25dc84 // fmul v4.4s, v4.4s, v5.4s
+	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 112(RSP), F0
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x4e20e405 // fcmeq v5.4s, v0.4s, v0.4s
-	VBSL V15.B16, V0.B16, V5.B16
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 lanetailnarrow:
-	VCMTST V12.S4, V3.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V13.S4, V3.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e654043 // addhn2 v3.8h, v2.4s, v5.4s
 	FMOVQ F3, 16(RSP)
-	VCMTST V12.S4, V4.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
 	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
 	FMOVQ F4, 32(RSP)
@@ -1996,19 +2078,16 @@ laneend:
 	RET
 groupmeet0cross:
 groupmeet0mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V2.B16, V4.B16
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
 	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VBSL V11.B16, V31.B16, V1.B16
+	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet0
@@ -2025,27 +2104,20 @@ groupmeet1next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet1next
-	VLD1R (R2), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
-	VMOV V7.B16, V10.B16
+	VLD1R (R2), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet1
 groupmeet1mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V5.B16, V7.B16
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
 	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V7.B16, V4.B16
-	VMOV V4.B16, V10.B16
+	VBSL V11.B16, V31.B16, V4.B16
+	VMOV V4.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -2062,27 +2134,20 @@ groupmeet2next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet2next
-	VLD1R (R2), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
-	VMOV V5.B16, V10.B16
+	VLD1R (R2), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet2
 groupmeet2mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V3.B16, V5.B16
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
 	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V5.B16, V2.B16
-	VMOV V2.B16, V10.B16
+	VBSL V11.B16, V31.B16, V2.B16
+	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -2099,27 +2164,20 @@ groupmeet3next:
 	ADD $3, R4, R16
 	CMP $0, R16
 	BLT groupmeet3next
-	VLD1R (R2), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
-	VMOV V6.B16, V10.B16
+	VLD1R (R2), [V11.S4]
 	CMP $0, R4
 	BGE groupmeet3
 groupmeet3mix:
-	ADD $4, R2, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e24e485 // fcmeq v5.4s, v4.4s, v4.4s
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V4.B16, V6.B16
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
 	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
 	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
 	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V6.B16, V3.B16
-	VMOV V3.B16, V10.B16
+	VBSL V11.B16, V31.B16, V3.B16
+	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet3

@@ -1495,7 +1495,7 @@ TEXT ·DequantizeFpE5M2F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 table
 	// per group: Y14 scale
-	// vector registers in use at once: 4
+	// vector registers in use at once: 9
 	MOVQ    y+0(FP), DI
 	MOVQ    q+8(FP), SI
 	MOVQ    scale+16(FP), DX
@@ -1528,31 +1528,39 @@ grouploop:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
+	VMOVQ     8(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (DI)
-	VMOVQ     8(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
-	VMOVQ     16(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
-	VMOVQ     24(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       grouploop
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(DI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(DI)
+
+groupback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
 
 groupwhole:
 	ADDQ  R8, BX
@@ -1565,6 +1573,8 @@ grouptomeet:
 	VBROADCASTSS (DX), Y14
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
@@ -1573,38 +1583,44 @@ groupmeet0:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (DI)
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VMOVQ     8(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(DI)
+	VMOVQ     8(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VMOVQ     16(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(DI)
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VMOVQ     24(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
 	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(DI)
+	VMOVUPS   X0, (DI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(DI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(DI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(DI)
 	ADDQ      $+64, DI
 	ADDQ      $+32, SI
 	SUBQ      $+32, BX
@@ -1690,34 +1706,41 @@ piece5:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
+	VMOVQ     72(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVQ     80(SP), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
+	VMOVQ     88(SP), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SP)
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
-	VMOVQ     72(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SP)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVUPS   X1, 16(SP)
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
-	VMOVQ     80(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SP)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SP)
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
-	VMOVQ     88(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SP)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SP)
 
 grouptailnarrow:
+grouptailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -1810,32 +1833,40 @@ short2loop:
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
+	VMOVQ        8(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVQ        16(SI), X2
+	VPSHUFB      X15, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y13, Y2, Y2
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y13, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+64, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 32(DI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1852,40 +1883,48 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (DX), Y0
-	VMOVQ     (SI), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (DI)
-	VMOVUPS   32(DX), Y0
+	VMOVQ     (SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y0
 	VMOVQ     8(SI), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
+	VMOVUPS   32(DX), Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMOVUPS   64(DX), Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   96(DX), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(DI)
-	VMOVUPS   64(DX), Y0
-	VMOVQ     16(SI), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(DI)
-	VMOVUPS   96(DX), Y0
-	VMOVQ     24(SI), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(DI)
-	ADDQ      $+64, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(DI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(DI)
+
+laneback:
+	ADDQ $+64, DI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -2021,42 +2060,49 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VMOVUPS   96(SP), Y0
-	VMOVQ     64(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   128(SP), Y0
+	VMOVQ     64(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   96(SP), Y1
+	VMULPS    Y1, Y0, Y0
 	VMOVQ     72(SP), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
+	VMOVUPS   128(SP), Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVQ     80(SP), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMOVUPS   160(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVQ     88(SP), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   192(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SP)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VMOVUPS   160(SP), Y0
-	VMOVQ     80(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SP)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SP)
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VMOVUPS   192(SP), Y0
-	VMOVQ     88(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SP)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVUPS   X3, 48(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -2128,32 +2174,74 @@ groupstream:
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
 	VMULPS      Y14, Y0, Y0
+	VMOVQ       8(SI), X1
+	VPSHUFB     X15, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y14, Y1, Y1
+	VMOVQ       16(SI), X2
+	VPSHUFB     X15, X2, X2
+	VCVTPH2PS   X2, Y2
+	VMULPS      Y14, Y2, Y2
+	VMOVQ       24(SI), X3
+	VPSHUFB     X15, X3, X3
+	VCVTPH2PS   X3, Y3
+	VMULPS      Y14, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, (DI)
-	VMOVQ       8(SI), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(DI)
-	VMOVQ       16(SI), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(DI)
-	VMOVQ       24(SI), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(DI)
+	VCVTPS2PH   $0x00, Y1, X1
+	VMOVNTPS    X1, 16(DI)
+	VCVTPS2PH   $0x00, Y2, X2
+	VMOVNTPS    X2, 32(DI)
+	VCVTPS2PH   $0x00, Y3, X3
+	VMOVNTPS    X3, 48(DI)
 	ADDQ        $+64, DI
 	ADDQ        $+32, SI
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
 	JMP         groupwhole
+
+grouprare:
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2186,12 +2274,12 @@ groupmeet1next:
 
 groupmeet1mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+72(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2214,12 +2302,12 @@ groupmeet2next:
 
 groupmeet2mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+72(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2242,18 +2330,63 @@ groupmeet3next:
 
 groupmeet3mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+72(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
 	ADDQ         $+4, DX
 	JMP          groupmeet3mix
+
+grouptailrare:
+	VMOVQ        64(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SP)
+	VMOVQ        72(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SP)
+	VMOVQ        80(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(SP)
+	VMOVQ        88(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(SP)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -2263,26 +2396,32 @@ short2stream:
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
+	VMOVQ        8(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVQ        16(SI), X2
+	VPSHUFB      X15, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y13, Y2, Y2
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y13, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(DI)
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVNTPS     X1, 16(DI)
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVNTPS     X2, 32(DI)
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVNTPS     X3, 48(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+64, DI
 	ADDQ         $+32, SI
@@ -2290,6 +2429,122 @@ short2stream:
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+short2rare:
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (DI)
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 32(DI)
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 48(DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (DX), Y0
+	VMOVQ        (SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VMOVUPS      32(DX), Y0
+	VMOVQ        8(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VMOVUPS      64(DX), Y0
+	VMOVQ        16(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VMOVUPS      96(DX), Y0
+	VMOVQ        24(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      96(SP), Y0
+	VMOVQ        64(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	VMOVUPS      128(SP), Y0
+	VMOVQ        72(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	VMOVUPS      160(SP), Y0
+	VMOVQ        80(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VMOVQ        88(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+	JMP          lanetailback
 
 // func DequantizeFpE2M1F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+

@@ -1352,7 +1352,7 @@ TEXT ·DequantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Z15 table
 	// per group: Z14 scale
-	// vector registers in use at once: 3
+	// vector registers in use at once: 11
 	MOVQ    y+0(FP), DI
 	MOVQ    q+8(FP), SI
 	MOVQ    scale+16(FP), DX
@@ -1381,37 +1381,163 @@ groupbegin:
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         BX, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z13
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z12
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z11
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z10
+	CMPQ           R8, $+128
+	JLT            groupends
+
+groupahead:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z14, Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z14, Z3, Z3
+	VCMPPS         $0x03, Z12, Z13, K1
+	VCMPPS         $0x03, Z10, Z11, K2
+	KORTESTQ       K1, K2
+	JNE            grouploop
+	VCVTPS2PH      $0x00, Z13, Y4
+	VMOVUPS        Y4, (DI)
+	VCVTPS2PH      $0x00, Z12, Y4
+	VMOVUPS        Y4, 32(DI)
+	VCVTPS2PH      $0x00, Z11, Y4
+	VMOVUPS        Y4, 64(DI)
+	VCVTPS2PH      $0x00, Z10, Y4
+	VMOVUPS        Y4, 96(DI)
+	VMOVAPS        Z0, Z13
+	VMOVAPS        Z1, Z12
+	VMOVAPS        Z2, Z11
+	VMOVAPS        Z3, Z10
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+64, R8
+	CMPQ           R8, $+128
+	JGE            groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ BX, BX
+	JEQ   grouplast
+
+groupturn:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    4(DX), Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    4(DX), Z3, Z3
+	VCMPPS         $0x03, Z12, Z13, K1
+	VCMPPS         $0x03, Z10, Z11, K2
+	KORTESTQ       K1, K2
+	JNE            groupturned
+	VCVTPS2PH      $0x00, Z13, Y4
+	VMOVUPS        Y4, (DI)
+	VCVTPS2PH      $0x00, Z12, Y4
+	VMOVUPS        Y4, 32(DI)
+	VCVTPS2PH      $0x00, Z11, Y4
+	VMOVUPS        Y4, 64(DI)
+	VCVTPS2PH      $0x00, Z10, Y4
+	VMOVUPS        Y4, 96(DI)
+	VMOVAPS        Z0, Z13
+	VMOVAPS        Z1, Z12
+	VMOVAPS        Z2, Z11
+	VMOVAPS        Z3, Z10
+	ADDQ           $+4, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	MOVQ           R9, R8
+	SUBQ           R8, BX
+	CMPQ           R8, $+64
+	JNE            groupturned
+	TESTQ          BX, BX
+	JNE            groupturn
+
+groupturned:
+	VBROADCASTSS (DX), Z14
+	CMPQ         R8, $+128
+	JGE          groupahead
 
 grouploop:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z14, Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z14, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            grouprare
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVUPS        Y0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 32(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 64(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 96(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
-	JGE            grouploop
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVUPS        Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVUPS        Y3, 96(DI)
+
+groupback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 groupwhole:
 	ADDQ  R8, BX
@@ -1424,6 +1550,8 @@ grouptomeet:
 	VBROADCASTSS (DX), Z14
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
@@ -1432,38 +1560,42 @@ groupmeet0:
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, (DI)
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 32(DI)
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
 
 groupmeet2:
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 64(DI)
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z14, Z2, Z2
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
 groupmeet3:
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z14, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            groupmeetrare
 	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 96(DI)
+	VMOVUPS        Y0, (DI)
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVUPS        Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVUPS        Y3, 96(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, BX
@@ -1506,37 +1638,46 @@ grouppiece:
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z14, Z0, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z14, Z1, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z14, Z2, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y3
+	VPSLLW       $0x08, Y3, Y3
+	VCVTPH2PS    Y3, Z3
+	VMULPS       Z14, Z3, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          grouptailrare
 	VCVTPS2PH    $0x00, Z0, Y0
+	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (DI)
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
+	VCVTPS2PH    $0x00, Z1, Y1
 	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 32(DI)
+	VMOVDQU16    Y1, K7, 32(DI)
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
+	VCVTPS2PH    $0x00, Z2, Y2
 	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 64(DI)
+	VMOVDQU16    Y2, K7, 64(DI)
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
+	VCVTPS2PH    $0x00, Z3, Y3
 	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(SI), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVDQU16    Y0, K7, 96(DI)
+	VMOVDQU16    Y3, K7, 96(DI)
 
 grouptailnarrow:
+grouptailback:
 	LEAQ  (DI)(BX*2), DI
 	LEAQ  (SI)(BX*1), SI
 	SUBQ  BX, R8
@@ -1563,43 +1704,107 @@ groupdone:
 	RET
 
 short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
+	CMPQ           R8, $+2
+	JLT            short2end
+	MOVQ           ahead+40(FP), CX
+	CMPQ           CX, $+1
+	JGT            short2stream
+	CMPQ           R8, $+8
+	JLT            short2loop
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z14
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z13
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z12
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z11
+
+short2ahead:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    8(DX), Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    8(DX), Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    12(DX), Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    12(DX), Z3, Z3
+	VCMPPS         $0x03, Z13, Z14, K1
+	VCMPPS         $0x03, Z11, Z12, K2
+	KORTESTQ       K1, K2
+	JNE            short2loop
+	VCVTPS2PH      $0x00, Z14, Y4
+	VMOVUPS        Y4, (DI)
+	VCVTPS2PH      $0x00, Z13, Y4
+	VMOVUPS        Y4, 32(DI)
+	VCVTPS2PH      $0x00, Z12, Y4
+	VMOVUPS        Y4, 64(DI)
+	VCVTPS2PH      $0x00, Z11, Y4
+	VMOVUPS        Y4, 96(DI)
+	VMOVAPS        Z0, Z14
+	VMOVAPS        Z1, Z13
+	VMOVAPS        Z2, Z12
+	VMOVAPS        Z3, Z11
+	ADDQ           $+8, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+2, R8
+	CMPQ           R8, $+4
+	JGE            short2ahead
 
 short2loop:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS.BCST    (DX), Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    (DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    4(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short2rare
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVUPS        Y0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 32(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 64(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 96(DI)
-	ADDQ           $+8, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2loop
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVUPS        Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVUPS        Y3, 96(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1611,43 +1816,107 @@ short2end:
 	RET
 
 short4:
-	CMPQ R8, $+4
-	JLT  short4end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short4stream
+	CMPQ           R8, $+4
+	JLT            short4end
+	MOVQ           ahead+40(FP), CX
+	CMPQ           CX, $+1
+	JGT            short4stream
+	CMPQ           R8, $+16
+	JLT            short4loop
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z14
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z13
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    8(DX), Z0, Z12
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    12(DX), Z0, Z11
+
+short4ahead:
+	VBROADCASTI128 64(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    16(DX), Z0, Z0
+	VBROADCASTI128 80(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    20(DX), Z1, Z1
+	VBROADCASTI128 96(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    24(DX), Z2, Z2
+	VBROADCASTI128 112(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    28(DX), Z3, Z3
+	VCMPPS         $0x03, Z13, Z14, K1
+	VCMPPS         $0x03, Z11, Z12, K2
+	KORTESTQ       K1, K2
+	JNE            short4loop
+	VCVTPS2PH      $0x00, Z14, Y4
+	VMOVUPS        Y4, (DI)
+	VCVTPS2PH      $0x00, Z13, Y4
+	VMOVUPS        Y4, 32(DI)
+	VCVTPS2PH      $0x00, Z12, Y4
+	VMOVUPS        Y4, 64(DI)
+	VCVTPS2PH      $0x00, Z11, Y4
+	VMOVUPS        Y4, 96(DI)
+	VMOVAPS        Z0, Z14
+	VMOVAPS        Z1, Z13
+	VMOVAPS        Z2, Z12
+	VMOVAPS        Z3, Z11
+	ADDQ           $+16, DX
+	ADDQ           $+128, DI
+	ADDQ           $+64, SI
+	SUBQ           $+4, R8
+	CMPQ           R8, $+8
+	JGE            short4ahead
 
 short4loop:
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS.BCST    (DX), Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    4(DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    8(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    12(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short4rare
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVUPS        Y0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 32(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 64(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVUPS        Y0, 96(DI)
-	ADDQ           $+16, DX
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4loop
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVUPS        Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVUPS        Y3, 96(DI)
+
+short4back:
+	ADDQ $+16, DX
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -1664,40 +1933,46 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS        (DX), Z0
-	VBROADCASTI128 (SI), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z0, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, (DI)
-	VMOVUPS        64(DX), Z0
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMOVUPS        (DX), Z1
+	VMULPS         Z1, Z0, Z0
 	VBROADCASTI128 16(SI), Y1
 	VPSHUFB        Y15, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z0, Z1, Z1
+	VMOVUPS        64(DX), Z2
+	VMULPS         Z2, Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMOVUPS        128(DX), Z3
+	VMULPS         Z3, Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMOVUPS        192(DX), Z4
+	VMULPS         Z4, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            lanerare
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, (DI)
 	VCVTPS2PH      $0x00, Z1, Y1
 	VMOVUPS        Y1, 32(DI)
-	VMOVUPS        128(DX), Z0
-	VBROADCASTI128 32(SI), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z0, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 64(DI)
-	VMOVUPS        192(DX), Z0
-	VBROADCASTI128 48(SI), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z0, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 96(DI)
-	ADDQ           $+128, DI
-	ADDQ           $+64, SI
-	ADDQ           $+256, DX
-	SUBQ           $+64, BX
-	CMPQ           BX, $+64
-	JGE            laneloop
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVUPS        Y3, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+64, SI
+	ADDQ $+256, DX
+	SUBQ $+64, BX
+	CMPQ BX, $+64
+	JGE  laneloop
 
 lanetail:
 	TESTQ       BX, BX
@@ -1706,45 +1981,54 @@ lanetail:
 	BZHIQ       BX, AX, AX
 	KMOVQ       AX, K0
 	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VPMOVZXBW.Z (SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z0, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, (DI)
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
+	VPMOVZXBW.Z (SI), K7, Y0
+	VPSLLW      $0x08, Y0, Y0
+	VCVTPH2PS   Y0, Z0
+	VMOVUPS.Z   (DX), K7, Z1
+	VMULPS      Z1, Z0, Z0
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
 	VPMOVZXBW.Z 16(SI), K7, Y1
 	VPSLLW      $0x08, Y1, Y1
 	VCVTPH2PS   Y1, Z1
-	VMULPS      Z0, Z1, Z1
+	VMOVUPS.Z   64(DX), K7, Z2
+	VMULPS      Z2, Z1, Z1
+	KSHIFTRQ    $0x20, K0, K7
+	VPMOVZXBW.Z 32(SI), K7, Y2
+	VPSLLW      $0x08, Y2, Y2
+	VCVTPH2PS   Y2, Z2
+	VMOVUPS.Z   128(DX), K7, Z3
+	VMULPS      Z3, Z2, Z2
+	KSHIFTRQ    $0x30, K0, K7
+	VPMOVZXBW.Z 48(SI), K7, Y3
+	VPSLLW      $0x08, Y3, Y3
+	VCVTPH2PS   Y3, Z3
+	VMOVUPS.Z   192(DX), K7, Z4
+	VMULPS      Z4, Z3, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanetailrare
+	VCVTPS2PH   $0x00, Z0, Y0
+	KMOVQ       K0, K7
+	VMOVDQU16   Y0, K7, (DI)
+	CMPQ        BX, $+17
+	JLT         lanetailnarrow
 	VCVTPS2PH   $0x00, Z1, Y1
+	KSHIFTRQ    $0x10, K0, K7
 	VMOVDQU16   Y1, K7, 32(DI)
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z2, Y2
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VPMOVZXBW.Z 32(SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z0, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 64(DI)
+	VMOVDQU16   Y2, K7, 64(DI)
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
+	VCVTPS2PH   $0x00, Z3, Y3
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VPMOVZXBW.Z 48(SI), K7, Y1
-	VPSLLW      $0x08, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z0, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVDQU16   Y1, K7, 96(DI)
+	VMOVDQU16   Y3, K7, 96(DI)
 
 lanetailnarrow:
+lanetailback:
 laneend:
 	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
@@ -1763,32 +2047,90 @@ groupstream:
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS         Z14, Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z14, Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z14, Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS         Z14, Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            grouprare
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVNTPS       Y0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 32(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 64(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 96(DI)
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVNTPS       Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVNTPS       Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVNTPS       Y3, 96(DI)
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
 	SUBQ           $+64, R8
 	CMPQ           R8, $+64
 	JGE            groupstream
 	JMP            groupwhole
+
+grouplast:
+	VCMPPS    $0x03, Z12, Z13, K1
+	VCMPPS    $0x03, Z10, Z11, K2
+	KORTESTQ  K1, K2
+	JNE       grouploop
+	VCVTPS2PH $0x00, Z13, Y0
+	VMOVUPS   Y0, (DI)
+	VCVTPS2PH $0x00, Z12, Y0
+	VMOVUPS   Y0, 32(DI)
+	VCVTPS2PH $0x00, Z11, Y0
+	VMOVUPS   Y0, 64(DI)
+	VCVTPS2PH $0x00, Z10, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $+128, DI
+	ADDQ      $+64, SI
+	SUBQ      $+64, R8
+	JMP       groupwhole
+
+grouprare:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBROADCASTSS   constantsAVX512<>+100(SB), Z1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 32(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 64(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS         Z14, Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 96(DI)
+	JMP            groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1882,32 +2224,85 @@ groupmeet3mix:
 	ADDQ         $+4, DX
 	JMP          groupmeet3mix
 
+grouptailrare:
+	KMOVQ        K0, K7
+	VPMOVZXBW.Z  (SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VPMOVZXBW.Z  16(SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VPMOVZXBW.Z  32(SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VPMOVZXBW.Z  48(SI), K7, Y0
+	VPSLLW       $0x08, Y0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VMOVDQU16    Y0, K7, 96(DI)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
 short2stream:
 	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS.BCST    (DX), Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    (DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    4(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    4(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short2rare
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVNTPS       Y0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 32(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 64(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 96(DI)
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVNTPS       Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVNTPS       Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVNTPS       Y3, 96(DI)
 	ADDQ           $+8, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1916,32 +2311,72 @@ short2stream:
 	JGE            short2stream
 	JMP            short2end
 
+short2rare:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBROADCASTSS   constantsAVX512<>+100(SB), Z1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 32(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 64(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 96(DI)
+	JMP            short2back
+
 short4stream:
 	PREFETCHNTA    (SI)(CX*1)
 	VBROADCASTI128 (SI), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMULPS.BCST    (DX), Z0, Z0
+	VBROADCASTI128 16(SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    4(DX), Z1, Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS.BCST    8(DX), Z2, Z2
+	VBROADCASTI128 48(SI), Y3
+	VPSHUFB        Y15, Y3, Y3
+	VCVTPH2PS      Y3, Z3
+	VMULPS.BCST    12(DX), Z3, Z3
+	VCMPPS         $0x03, Z1, Z0, K1
+	VCMPPS         $0x03, Z3, Z2, K2
+	KORTESTQ       K1, K2
+	JNE            short4rare
 	VCVTPS2PH      $0x00, Z0, Y0
 	VMOVNTPS       Y0, (DI)
-	VBROADCASTI128 16(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 32(DI)
-	VBROADCASTI128 32(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 64(DI)
-	VBROADCASTI128 48(SI), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(DX), Z0, Z0
-	VCVTPS2PH      $0x00, Z0, Y0
-	VMOVNTPS       Y0, 96(DI)
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVNTPS       Y1, 32(DI)
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVNTPS       Y2, 64(DI)
+	VCVTPS2PH      $0x00, Z3, Y3
+	VMOVNTPS       Y3, 96(DI)
 	ADDQ           $+16, DX
 	ADDQ           $+128, DI
 	ADDQ           $+64, SI
@@ -1949,6 +2384,126 @@ short4stream:
 	CMPQ           R8, $+4
 	JGE            short4stream
 	JMP            short4end
+
+short4rare:
+	VBROADCASTI128 (SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    (DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBROADCASTSS   constantsAVX512<>+100(SB), Z1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, (DI)
+	VBROADCASTI128 16(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    4(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 32(DI)
+	VBROADCASTI128 32(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    8(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 64(DI)
+	VBROADCASTI128 48(SI), Y0
+	VPSHUFB        Y15, Y0, Y0
+	VCVTPH2PS      Y0, Z0
+	VMULPS.BCST    12(DX), Z0, Z0
+	VCMPPS         $0x07, Z0, Z0, K1
+	VBLENDMPS      Z0, Z1, K1, Z0
+	VCVTPS2PH      $0x00, Z0, Y0
+	VMOVUPS        Y0, 96(DI)
+	JMP            short4back
+
+lanerare:
+	VMOVUPS        (DX), Z0
+	VBROADCASTI128 (SI), Y1
+	VPSHUFB        Y15, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS         Z0, Z1, Z1
+	VCMPPS         $0x07, Z1, Z1, K1
+	VBROADCASTSS   constantsAVX512<>+100(SB), Z0
+	VBLENDMPS      Z1, Z0, K1, Z1
+	VCVTPS2PH      $0x00, Z1, Y1
+	VMOVUPS        Y1, (DI)
+	VMOVUPS        64(DX), Z1
+	VBROADCASTI128 16(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z1, Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z0, K1, Z2
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 32(DI)
+	VMOVUPS        128(DX), Z1
+	VBROADCASTI128 32(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z1, Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z0, K1, Z2
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 64(DI)
+	VMOVUPS        192(DX), Z1
+	VBROADCASTI128 48(SI), Y2
+	VPSHUFB        Y15, Y2, Y2
+	VCVTPH2PS      Y2, Z2
+	VMULPS         Z1, Z2, Z2
+	VCMPPS         $0x07, Z2, Z2, K1
+	VBLENDMPS      Z2, Z0, K1, Z2
+	VCVTPS2PH      $0x00, Z2, Y2
+	VMOVUPS        Y2, 96(DI)
+	JMP            laneback
+
+lanetailrare:
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VPMOVZXBW.Z  (SI), K7, Y1
+	VPSLLW       $0x08, Y1, Y1
+	VCVTPH2PS    Y1, Z1
+	VMULPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVDQU16    Y1, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
+	VPMOVZXBW.Z  16(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z1, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 32(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z1
+	VPMOVZXBW.Z  32(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z1, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VPMOVZXBW.Z  48(SI), K7, Y2
+	VPSLLW       $0x08, Y2, Y2
+	VCVTPH2PS    Y2, Z2
+	VMULPS       Z1, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
+	VCVTPS2PH    $0x00, Z2, Y2
+	VMOVDQU16    Y2, K7, 96(DI)
+	JMP          lanetailback
 
 // func DequantizeFpE2M1F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+

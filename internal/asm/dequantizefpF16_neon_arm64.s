@@ -946,7 +946,7 @@ TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $120-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V15 scale
-	// vector registers in use at once: 6
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -970,19 +970,26 @@ grouploop:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e216803 // fcvtn2 v3.8h, v0.4s
+	FMOVQ F3, 16(R0)
+groupback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -996,6 +1003,8 @@ groupwhole:
 grouptomeet:
 	VLD1R (R2), [V15.S4]
 groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
@@ -1004,31 +1013,37 @@ groupmeet0:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e216803 // fcvtn2 v3.8h, v0.4s
+	FMOVQ F3, 16(R0)
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R3, R3
@@ -1081,28 +1096,35 @@ piece4:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVD F0, 40(RSP)
 grouptailnarrow:
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1141,27 +1163,34 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R1), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVQ 16(R2), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
-	FMOVQ 32(R2), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVQ 48(R2), F0
+	FMOVQ (R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	FMOVQ 16(R2), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	FMOVQ F2, (R0)
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e216803 // fcvtn2 v3.8h, v0.4s
+	FMOVQ F3, 16(R0)
+laneback:
 	ADD $32, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1215,36 +1244,43 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 64(RSP), F0
-	FMOVQ 48(RSP), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ 64(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 80(RSP), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 96(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVQ 80(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVQ 96(RSP), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 32(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVQ 112(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 lanetailnarrow:
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1265,6 +1301,35 @@ piece19:
 piece20:
 laneend:
 	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	B groupback
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -1328,15 +1393,15 @@ groupmeet2next:
 	BGE groupmeet2
 groupmeet2mix:
 	ADD $4, R4, R16
-	VDUP R16, V2.S4
+	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
 	ADD $4, R2, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V15.B16, V31.B16, V2.B16
-	VMOV V2.B16, V15.B16
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V31.B16, V4.B16
+	VMOV V4.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -1358,21 +1423,128 @@ groupmeet3next:
 	BGE groupmeet3
 groupmeet3mix:
 	ADD $4, R4, R16
-	VDUP R16, V3.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
 	ADD $4, R2, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V15.B16, V31.B16, V3.B16
-	VMOV V3.B16, V15.B16
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V31.B16, V5.B16
+	VMOV V5.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R2, R2
 	B groupmeet3mix
+grouptailrare:
+	FMOVQ 48(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVD F3, 16(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 24(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
+lanerare:
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ 16(R2), F3
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V3.B16
+	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	FMOVQ F0, (R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVQ 48(R2), F2
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
+	FMOVQ F0, 16(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	FMOVQ 96(RSP), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 32(RSP)
+	FMOVQ 112(RSP), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	B lanetailback
 
 // func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 

@@ -1471,7 +1471,7 @@ TEXT ·DequantizeFpE5M2AVX2(SB), $288-48
 	// pointers: DI y, SI q, DX scale, BX elements left, R8 groups left, R9 length
 	// per call: Y15 table
 	// per group: Y14 scale
-	// vector registers in use at once: 4
+	// vector registers in use at once: 9
 	MOVQ    y+0(FP), DI
 	MOVQ    q+8(FP), SI
 	MOVQ    scale+16(FP), DX
@@ -1504,27 +1504,35 @@ grouploop:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
+	VMOVQ     8(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
 	VMOVUPS   Y0, (DI)
-	VMOVQ     8(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	VMOVQ     16(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
-	VMOVQ     24(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       grouploop
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   Y2, 64(DI)
+	VMOVUPS   Y3, 96(DI)
+
+groupback:
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
 
 groupwhole:
 	ADDQ  R8, BX
@@ -1537,6 +1545,8 @@ grouptomeet:
 	VBROADCASTSS (DX), Y14
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
 	SUBQ $+8, R8
 	JLT  groupmeet0cross
 
@@ -1545,34 +1555,40 @@ groupmeet0:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, (DI)
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
-	VMOVQ     8(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VMOVQ     8(SI), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
-	VMOVQ     16(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(DI)
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
-	VMOVQ     24(SI), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(DI)
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       groupmeetrare
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   Y1, 32(DI)
+	VMOVUPS   Y2, 64(DI)
+	VMOVUPS   Y3, 96(DI)
 	ADDQ      $+128, DI
 	ADDQ      $+32, SI
 	SUBQ      $+32, BX
@@ -1658,30 +1674,37 @@ piece5:
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
 	VMULPS    Y14, Y0, Y0
+	VMOVQ     136(SP), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVQ     144(SP), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
+	VMOVQ     152(SP), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouptailrare
 	VMOVUPS   Y0, (SP)
 	CMPQ      BX, $+9
 	JLT       grouptailnarrow
-	VMOVQ     136(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 32(SP)
+	VMOVUPS   Y1, 32(SP)
 	CMPQ      BX, $+17
 	JLT       grouptailnarrow
-	VMOVQ     144(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VMOVUPS   Y2, 64(SP)
 	CMPQ      BX, $+25
 	JLT       grouptailnarrow
-	VMOVQ     152(SP), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVUPS   Y0, 96(SP)
+	VMOVUPS   Y3, 96(SP)
 
 grouptailnarrow:
+grouptailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece6
 	MOVQ  BX, AX
@@ -1788,28 +1811,36 @@ short2loop:
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
+	VMOVQ        8(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVQ        16(SI), X2
+	VPSHUFB      X15, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y13, Y2, Y2
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y13, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
 	VMOVUPS      Y0, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+8, DX
-	ADDQ         $+128, DI
-	ADDQ         $+32, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2loop
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -1826,36 +1857,44 @@ lanes:
 	JLT  lanetail
 
 laneloop:
-	VMOVUPS   (DX), Y0
-	VMOVQ     (SI), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (DI)
-	VMOVUPS   32(DX), Y0
+	VMOVQ     (SI), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   (DX), Y1
+	VMULPS    Y1, Y0, Y0
 	VMOVQ     8(SI), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
+	VMOVUPS   32(DX), Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVQ     16(SI), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMOVUPS   64(DX), Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVQ     24(SI), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   96(DX), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVUPS   Y0, (DI)
 	VMOVUPS   Y1, 32(DI)
-	VMOVUPS   64(DX), Y0
-	VMOVQ     16(SI), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(DI)
-	VMOVUPS   96(DX), Y0
-	VMOVQ     24(SI), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(DI)
-	ADDQ      $+128, DI
-	ADDQ      $+32, SI
-	ADDQ      $+128, DX
-	SUBQ      $+32, BX
-	CMPQ      BX, $+32
-	JGE       laneloop
+	VMOVUPS   Y2, 64(DI)
+	VMOVUPS   Y3, 96(DI)
+
+laneback:
+	ADDQ $+128, DI
+	ADDQ $+32, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
 
 lanetail:
 	TESTQ BX, BX
@@ -1991,38 +2030,45 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VMOVUPS   160(SP), Y0
-	VMOVQ     128(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, (SP)
-	CMPQ      BX, $+9
-	JLT       lanetailnarrow
-	VMOVUPS   192(SP), Y0
+	VMOVQ     128(SP), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVUPS   160(SP), Y1
+	VMULPS    Y1, Y0, Y0
 	VMOVQ     136(SP), X1
 	VPSHUFB   X15, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
+	VMOVUPS   192(SP), Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVQ     144(SP), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMOVUPS   224(SP), Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVQ     152(SP), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMOVUPS   256(SP), Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanetailrare
+	VMOVUPS   Y0, (SP)
+	CMPQ      BX, $+9
+	JLT       lanetailnarrow
 	VMOVUPS   Y1, 32(SP)
 	CMPQ      BX, $+17
 	JLT       lanetailnarrow
-	VMOVUPS   224(SP), Y0
-	VMOVQ     144(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 64(SP)
+	VMOVUPS   Y2, 64(SP)
 	CMPQ      BX, $+25
 	JLT       lanetailnarrow
-	VMOVUPS   256(SP), Y0
-	VMOVQ     152(SP), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y0, Y1, Y1
-	VMOVUPS   Y1, 96(SP)
+	VMOVUPS   Y3, 96(SP)
 
 lanetailnarrow:
+lanetailback:
 	TESTQ $0x00000010, BX
 	JEQ   piece21
 	MOVQ  BX, AX
@@ -2108,28 +2154,66 @@ groupstream:
 	VPSHUFB     X15, X0, X0
 	VCVTPH2PS   X0, Y0
 	VMULPS      Y14, Y0, Y0
+	VMOVQ       8(SI), X1
+	VPSHUFB     X15, X1, X1
+	VCVTPH2PS   X1, Y1
+	VMULPS      Y14, Y1, Y1
+	VMOVQ       16(SI), X2
+	VPSHUFB     X15, X2, X2
+	VCVTPH2PS   X2, Y2
+	VMULPS      Y14, Y2, Y2
+	VMOVQ       24(SI), X3
+	VPSHUFB     X15, X3, X3
+	VCVTPH2PS   X3, Y3
+	VMULPS      Y14, Y3, Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         grouprare
 	VMOVNTPS    Y0, (DI)
-	VMOVQ       8(SI), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VMOVNTPS    Y0, 32(DI)
-	VMOVQ       16(SI), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VMOVNTPS    Y0, 64(DI)
-	VMOVQ       24(SI), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VMOVNTPS    Y0, 96(DI)
+	VMOVNTPS    Y1, 32(DI)
+	VMOVNTPS    Y2, 64(DI)
+	VMOVNTPS    Y3, 96(DI)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
 	SUBQ        $+32, R8
 	CMPQ        R8, $+32
 	JGE         groupstream
 	JMP         groupwhole
+
+grouprare:
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2162,12 +2246,12 @@ groupmeet1next:
 
 groupmeet1mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+72(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -2190,12 +2274,12 @@ groupmeet2next:
 
 groupmeet2mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+72(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -2218,18 +2302,59 @@ groupmeet3next:
 
 groupmeet3mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+72(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+72(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y14, Y14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
 	ADDQ         R9, R8
 	ADDQ         $+4, DX
 	JMP          groupmeet3mix
+
+grouptailrare:
+	VMOVQ        128(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVQ        136(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVQ        144(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVQ        152(SP), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -2239,22 +2364,28 @@ short2stream:
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
 	VMULPS       Y14, Y0, Y0
+	VMOVQ        8(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y14, Y1, Y1
+	VMOVQ        16(SI), X2
+	VPSHUFB      X15, X2, X2
+	VCVTPH2PS    X2, Y2
+	VMULPS       Y13, Y2, Y2
+	VMOVQ        24(SI), X3
+	VPSHUFB      X15, X3, X3
+	VCVTPH2PS    X3, Y3
+	VMULPS       Y13, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
 	VMOVNTPS     Y0, (DI)
-	VMOVQ        8(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
-	VMOVNTPS     Y0, 32(DI)
-	VMOVQ        16(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVNTPS     Y0, 64(DI)
-	VMOVQ        24(SI), X0
-	VPSHUFB      X15, X0, X0
-	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
-	VMOVNTPS     Y0, 96(DI)
+	VMOVNTPS     Y1, 32(DI)
+	VMOVNTPS     Y2, 64(DI)
+	VMOVNTPS     Y3, 96(DI)
 	ADDQ         $+8, DX
 	ADDQ         $+128, DI
 	ADDQ         $+32, SI
@@ -2262,6 +2393,110 @@ short2stream:
 	CMPQ         R8, $+2
 	JGE          short2stream
 	JMP          short2end
+
+short2rare:
+	VMOVQ        (SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVQ        8(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVQ        16(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVQ        24(SI), X0
+	VPSHUFB      X15, X0, X0
+	VCVTPH2PS    X0, Y0
+	VMULPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (DX), Y0
+	VMOVQ        (SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      32(DX), Y0
+	VMOVQ        8(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      64(DX), Y0
+	VMOVQ        16(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      96(DX), Y0
+	VMOVQ        24(SI), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 96(DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      160(SP), Y0
+	VMOVQ        128(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+68(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      192(SP), Y0
+	VMOVQ        136(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      224(SP), Y0
+	VMOVQ        144(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      256(SP), Y0
+	VMOVQ        152(SP), X1
+	VPSHUFB      X15, X1, X1
+	VCVTPH2PS    X1, Y1
+	VMULPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 96(SP)
+	JMP          lanetailback
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+

@@ -924,7 +924,7 @@ TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 y, R1 q, R2 scale, R3 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V15 scale
-	// vector registers in use at once: 5
+	// vector registers in use at once: 7
 	MOVD y+0(FP), R0
 	MOVD q+8(FP), R1
 	MOVD scale+16(FP), R2
@@ -948,17 +948,24 @@ grouploop:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	FMOVQ F2, (R0)
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 16(R0)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	FMOVQ F2, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ F3, 32(R0)
 	FMOVQ F0, 48(R0)
+groupback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	SUB $16, R4, R4
@@ -972,6 +979,8 @@ groupwhole:
 grouptomeet:
 	VLD1R (R2), [V15.S4]
 groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet0cross
@@ -980,28 +989,34 @@ groupmeet0:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	FMOVQ F2, (R0)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 16(R0)
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	FMOVQ F2, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ F3, 32(R0)
 	FMOVQ F0, 48(R0)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
@@ -1055,24 +1070,31 @@ piece4:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
 	FMOVQ F2, 16(RSP)
 	CMP $5, R3
 	BLT grouptailnarrow
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	FMOVQ F1, 32(RSP)
 	CMP $9, R3
 	BLT grouptailnarrow
-	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 48(RSP)
+	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT grouptailnarrow
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	FMOVQ F0, 64(RSP)
 grouptailnarrow:
+grouptailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece5
@@ -1113,25 +1135,32 @@ lanes:
 	CMP $16, R3
 	BLT lanetail
 laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R1), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, (R0)
-	FMOVQ 16(R2), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 16(R0)
-	FMOVQ 32(R2), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 32(R0)
-	FMOVQ 48(R2), F0
+	FMOVQ (R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 48(R0)
+	FMOVQ 16(R2), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 32(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	FMOVQ F2, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ F3, 32(R0)
+	FMOVQ F0, 48(R0)
+laneback:
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $64, R2, R2
@@ -1185,32 +1214,39 @@ piece15:
 	MOVWU.P 4(R16), R19
 	MOVW.P R19, 4(R17)
 piece16:
-	FMOVQ 96(RSP), F0
-	FMOVQ 80(RSP), F1
-	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	FMOVQ 96(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
+	FMOVQ 128(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 144(RSP), F4
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
+	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	FMOVQ F2, 16(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
-	FMOVQ 112(RSP), F0
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 32(RSP)
+	FMOVQ F1, 32(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
-	FMOVQ 128(RSP), F0
-	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(RSP)
+	FMOVQ F3, 48(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
-	FMOVQ 144(RSP), F0
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	FMOVQ F1, 64(RSP)
+	FMOVQ F0, 64(RSP)
 lanetailnarrow:
+lanetailback:
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R3, piece17
@@ -1233,6 +1269,33 @@ piece19:
 piece20:
 laneend:
 	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	FMOVQ F2, 16(R0)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	FMOVQ F2, 32(R0)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	B groupback
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R4, R16
@@ -1266,15 +1329,15 @@ groupmeet1next:
 	BGE groupmeet1
 groupmeet1mix:
 	ADD $4, R4, R16
-	VDUP R16, V3.S4
+	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
 	ADD $4, R2, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V15.B16, V31.B16, V3.B16
-	VMOV V3.B16, V15.B16
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V31.B16, V4.B16
+	VMOV V4.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet1
@@ -1296,15 +1359,15 @@ groupmeet2next:
 	BGE groupmeet2
 groupmeet2mix:
 	ADD $4, R4, R16
-	VDUP R16, V2.S4
+	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
 	ADD $4, R2, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V15.B16, V31.B16, V2.B16
-	VMOV V2.B16, V15.B16
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V31.B16, V4.B16
+	VMOV V4.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet2
@@ -1326,21 +1389,118 @@ groupmeet3next:
 	BGE groupmeet3
 groupmeet3mix:
 	ADD $4, R4, R16
-	VDUP R16, V2.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
+	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
 	ADD $4, R2, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V15.B16, V31.B16, V2.B16
-	VMOV V2.B16, V15.B16
+	VMOV V4.B16, V5.B16
+	VBSL V15.B16, V31.B16, V5.B16
+	VMOV V5.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R2, R2
 	B groupmeet3mix
+grouptailrare:
+	FMOVQ 80(RSP), F0
+	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	FMOVQ F2, 32(RSP)
+	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V2.B16
+	FMOVQ F2, 48(RSP)
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
+lanerare:
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V0.B16
+	FMOVQ F0, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(R0)
+	FMOVQ 32(R2), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ 48(R2), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	B laneback
+lanetailrare:
+	FMOVQ 96(RSP), F0
+	FMOVQ 80(RSP), F1
+	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+	FMOVQ 112(RSP), F0
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(RSP)
+	FMOVQ 128(RSP), F0
+	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+	FMOVQ 144(RSP), F0
+	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	B lanetailback
 
 // func DequantizeFpE2M1NEON(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 

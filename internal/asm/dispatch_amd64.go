@@ -1077,13 +1077,13 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 			BackwardBytesAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
 			return
 		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			BackwardBitsAVX2((*float32)(dx), mask, (*float32)(dy), n, ahead)
+			BackwardBitsAVX2((*float32)(dx), (*float32)(dy), mask, n, ahead)
 			return
 		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
 			BackwardBytesAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
 			return
 		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			BackwardBitsAVX512((*float32)(dx), mask, (*float32)(dy), n, ahead)
+			BackwardBitsAVX512((*float32)(dx), (*float32)(dy), mask, n, ahead)
 			return
 		}
 	} else {
@@ -1092,25 +1092,25 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 			BackwardBytesF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			BackwardBitsF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			BackwardBitsF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 			BackwardBytesBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			BackwardBitsBF16AVX2((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			BackwardBitsBF16AVX2((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
 			BackwardBytesF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			BackwardBitsF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			BackwardBitsF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 			BackwardBytesBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			BackwardBitsBF16AVX512((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			BackwardBitsBF16AVX512((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		}
 	}

@@ -624,7 +624,7 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 			BackwardBytesNEON((*float32)(dx), (*float32)(dy), mask, n, ahead)
 			return
 		case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			BackwardBitsNEON((*float32)(dx), mask, (*float32)(dy), n, ahead)
+			BackwardBitsNEON((*float32)(dx), (*float32)(dy), mask, n, ahead)
 			return
 		}
 	} else {
@@ -633,13 +633,13 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 			BackwardBytesF16NEON((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			BackwardBitsF16NEON((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			BackwardBitsF16NEON((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
 			BackwardBytesBF16NEON((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			BackwardBitsBF16NEON((*uint16)(dx), mask, (*uint16)(dy), n, ahead)
+			BackwardBitsBF16NEON((*uint16)(dx), (*uint16)(dy), mask, n, ahead)
 			return
 		}
 	}

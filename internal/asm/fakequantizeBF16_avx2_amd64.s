@@ -1445,28 +1445,28 @@ grouprare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1481,27 +1481,27 @@ grouprare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1637,28 +1637,28 @@ grouptailrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1673,27 +1673,27 @@ grouptailrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1794,28 +1794,28 @@ longrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1830,27 +1830,27 @@ longrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1868,28 +1868,28 @@ longtailrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1904,27 +1904,27 @@ longtailrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2025,28 +2025,28 @@ short2rare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y11, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y11, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2061,27 +2061,27 @@ short2rare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y10, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y10, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2100,29 +2100,29 @@ lanerare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y3
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2138,28 +2138,28 @@ lanerare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2178,29 +2178,29 @@ lanetailrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y13, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y3
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2216,28 +2216,28 @@ lanetailrare:
 	VADDPS       Y13, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y13, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VADDPS       Y13, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VADDPS       Y13, Y1, Y1
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y12, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y12, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y12, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -2251,7 +2251,7 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1024-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 zeroPoint, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x7fc00000
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -3900,28 +3900,28 @@ grouprare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -3936,28 +3936,27 @@ grouprare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4163,28 +4162,28 @@ grouptailrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4199,28 +4198,27 @@ grouptailrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4324,28 +4322,28 @@ longrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4360,28 +4358,27 @@ longrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4399,28 +4396,28 @@ longtailrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4435,28 +4432,27 @@ longtailrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y10, Y0
+	VMINPS       Y0, Y9, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4572,28 +4568,28 @@ short2rare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4608,28 +4604,27 @@ short2rare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y8, Y1
-	VMINPS       Y1, Y6, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4655,36 +4650,36 @@ lanerare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMOVUPS      32(R8), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VBROADCASTSS most+44(FP), Y5
-	VPSUBD       Y3, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      32(DX), Y3
+	VMOVUPS      32(R8), Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4693,50 +4688,49 @@ lanerare:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+44(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(DX), Y2
-	VMOVUPS      96(R8), Y3
+	VMOVUPS      64(R8), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VBROADCASTSS most+44(FP), Y5
 	VPSUBD       Y3, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(R8), Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4762,36 +4756,36 @@ lanetailrare:
 	VADDPS       Y15, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      160(SP), Y2
-	VMOVUPS      416(SP), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VBROADCASTSS most+44(FP), Y5
-	VPSUBD       Y3, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y15, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      160(SP), Y3
+	VMOVUPS      416(SP), Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4800,50 +4794,49 @@ lanetailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+44(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      224(SP), Y2
-	VMOVUPS      480(SP), Y3
+	VMOVUPS      448(SP), Y3
 	VBROADCASTSS least+40(FP), Y4
 	VPSUBD       Y3, Y4, Y4
 	VBROADCASTSS most+44(FP), Y5
 	VPSUBD       Y3, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y4, Y1
-	VMINPS       Y1, Y5, Y1
-	VADDPS       Y15, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y14, Y3, Y3
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y3, Y2, Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y3
+	VMOVUPS      480(SP), Y4
+	VBROADCASTSS least+40(FP), Y5
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+44(FP), Y6
+	VPSUBD       Y4, Y6, Y6
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VDIVPS       Y3, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y5, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y15, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y14, Y0, Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y14, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -4857,7 +4850,7 @@ TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fff, 0x7fc00000
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -6237,36 +6230,37 @@ grouprare:
 	VADDPS       Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -6278,36 +6272,37 @@ grouprare:
 	VADDPS       Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -6458,36 +6453,37 @@ grouptailrare:
 	VADDPS       Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -6499,36 +6495,37 @@ grouptailrare:
 	VADDPS       Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y12, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y12, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -6664,36 +6661,37 @@ short2rare:
 	VADDPS       Y1, Y0, Y0
 	VMULPS       Y13, Y0, Y0
 	VADDPS       Y11, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y11, Y1, Y1
-	VDIVPS       Y13, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMULPS       Y13, Y1, Y1
-	VADDPS       Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
@@ -6705,36 +6703,37 @@ short2rare:
 	VADDPS       Y1, Y0, Y0
 	VMULPS       Y12, Y0, Y0
 	VADDPS       Y10, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VDIVPS       Y12, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y10, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y2, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          short2back
 
 lanerare:
@@ -6751,38 +6750,39 @@ lanerare:
 	VADDPS       Y3, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    16(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y2
 	VMOVUPS      32(R8), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VSUBPS       Y3, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y1
@@ -6796,38 +6796,39 @@ lanerare:
 	VADDPS       Y3, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPMOVZXWD    48(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    48(SI), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y2
 	VMOVUPS      96(R8), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VSUBPS       Y3, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          laneback
 
 lanetailrare:
@@ -6844,38 +6845,39 @@ lanetailrare:
 	VADDPS       Y3, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPMOVZXWD    80(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    80(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      160(SP), Y2
 	VMOVUPS      416(SP), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VSUBPS       Y3, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SP)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
@@ -6889,47 +6891,48 @@ lanetailrare:
 	VADDPS       Y3, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y2, Y0, Y0
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y2
 	VMOVUPS      480(SP), Y3
-	VSUBPS       Y3, Y1, Y1
-	VDIVPS       Y2, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
+	VSUBPS       Y3, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VADDPS       Y4, Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y4, Y3, Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y2, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y1, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VPACKUSDW    Y1, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, table
+	// per call: Y15 ToFloat, Y14 ToFloat, Y13 0x0
+	// per group: Y12 scale, Y11 recip
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -6941,7 +6944,6 @@ TEXT ·FakeQuantizeBytesBF16AVX2(SB), $416-72
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -6965,8 +6967,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -6975,24 +6977,24 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7003,52 +7005,54 @@ grouploop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -7073,8 +7077,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R10, R12
@@ -7083,42 +7087,42 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y10, Y0
+	VMOVAPS      Y11, Y0
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y10, Y1
+	VMOVAPS      Y11, Y1
 	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y10, Y3
+	VMOVAPS      Y11, Y3
 	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y10, Y5
+	VMOVAPS      Y11, Y5
 	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -7135,19 +7139,20 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y1
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y0, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y0, Y9
+	VPADDD       Y4, Y9, Y9
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VPACKUSDW    Y0, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (DI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y0
 	VMINPS       Y0, Y14, Y0
@@ -7158,19 +7163,20 @@ groupmeet3:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y8, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y3
 	VPACKSSDW    Y2, Y7, Y7
 	VPACKSSDW    Y1, Y0, Y0
@@ -7213,8 +7219,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	XORL         AX, AX
 	MOVQ         AX, 96(SP)
 	MOVQ         AX, 104(SP)
@@ -7279,24 +7285,24 @@ piece4:
 piece5:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7307,7 +7313,7 @@ piece5:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
@@ -7315,7 +7321,7 @@ piece5:
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
@@ -7323,7 +7329,7 @@ piece5:
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y7
-	VFMADD231PS  Y11, Y2, Y7
+	VFMADD231PS  Y12, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
@@ -7331,43 +7337,45 @@ piece5:
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y8
-	VFMADD231PS  Y11, Y3, Y8
+	VFMADD231PS  Y12, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VPSLLD    $0x0f, Y5, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y5, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y6, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y6, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y7, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y7, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y8, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y8, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VMOVUPS   constantsAVX2<>+52(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -7493,15 +7501,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
+	VFNMADD231PS Y12, Y11, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
+	VMULPS       Y11, Y0, Y10
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          longtail
@@ -7510,85 +7518,87 @@ longs:
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(DI)
-	VMOVUPS     constantsAVX2<>+52(SB), Y4
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y4, Y0
-	VPABSB      Y0, Y0
-	VMOVUPS     Y0, (SI)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, (SI)
 
 longback:
 	ADDQ $+64, DI
@@ -7665,20 +7675,20 @@ piece19:
 piece20:
 	VPMOVZXWD   96(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
 	VPMOVZXWD   112(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
 	VPMOVZXWD   128(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
 	VPMOVZXWD   144(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -7689,7 +7699,7 @@ piece20:
 	VMAXPS      Y1, Y15, Y0
 	VMINPS      Y0, Y14, Y0
 	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
+	VFMADD231PS Y12, Y0, Y5
 	VCMPPS      $0x00, Y1, Y0, Y0
 	CMPQ        R9, $+9
 	JLT         longtailnarrow
@@ -7697,7 +7707,7 @@ piece20:
 	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
 	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
+	VFMADD231PS Y12, Y1, Y6
 	VCMPPS      $0x00, Y2, Y1, Y1
 	CMPQ        R9, $+17
 	JLT         longtailnarrow
@@ -7705,7 +7715,7 @@ piece20:
 	VMAXPS      Y3, Y15, Y2
 	VMINPS      Y2, Y14, Y2
 	VMOVAPS     Y13, Y7
-	VFMADD231PS Y11, Y2, Y7
+	VFMADD231PS Y12, Y2, Y7
 	VCMPPS      $0x00, Y3, Y2, Y2
 	CMPQ        R9, $+25
 	JLT         longtailnarrow
@@ -7713,43 +7723,45 @@ piece20:
 	VMAXPS      Y4, Y15, Y3
 	VMINPS      Y3, Y14, Y3
 	VMOVAPS     Y13, Y8
-	VFMADD231PS Y11, Y3, Y8
+	VFMADD231PS Y12, Y3, Y8
 	VCMPPS      $0x00, Y4, Y3, Y3
 
 longtailnarrow:
-	VPSLLD    $0x0f, Y5, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y5, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y6, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y6, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y7, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y7, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y8, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y8, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VMOVUPS   constantsAVX2<>+52(SB), Y4
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y4, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 longtailback:
 	TESTQ $0x00000010, R9
@@ -7871,30 +7883,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7905,52 +7917,54 @@ short2loop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -8028,19 +8042,20 @@ laneloop:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y4, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -8051,19 +8066,20 @@ laneloop:
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
 	VCMPPS       $0x00, Y8, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y9, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y9, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y9, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -8377,39 +8393,41 @@ piece45:
 	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y3, Y6
-	VPSRLD    $0x1f, Y6, Y6
-	VPADDD    Y6, Y3, Y6
-	VPADDD    Y12, Y6, Y6
-	VPSLLD    $0x0f, Y5, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y5, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSRLD    $0x10, Y6, Y6
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y6, Y6
-	VPERMQ    $0xd8, Y6, Y6
-	VMOVUPS   Y6, (SP)
-	VPSLLD    $0x0f, Y7, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y7, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSLLD    $0x0f, Y9, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y9, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y3, Y3
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VMOVUPS   constantsAVX2<>+52(SB), Y3
-	VPACKSSDW Y1, Y0, Y0
-	VPACKSSDW Y4, Y2, Y2
-	VPACKSSWB Y2, Y0, Y0
-	VPERMD    Y0, Y3, Y0
-	VPABSB    Y0, Y0
-	VMOVUPS   Y0, 64(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y3, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y3, Y8
+	VPADDD       Y6, Y8, Y8
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y8, Y8
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y9, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y9, Y6
+	VPADDD       Y3, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      constantsAVX2<>+52(SB), Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y3, Y0
+	VPABSB       Y0, Y0
+	VMOVUPS      Y0, 64(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -8523,24 +8541,24 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8551,52 +8569,54 @@ groupstream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -8615,83 +8635,88 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -8705,9 +8730,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -8726,8 +8751,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -8738,9 +8763,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -8759,8 +8784,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -8771,9 +8796,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -8792,8 +8817,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -8804,9 +8829,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
+	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -8818,83 +8843,88 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    144(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -8911,174 +8941,181 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, 32(DI)
-	VMOVUPS     constantsAVX2<>+52(SB), Y4
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y4, Y0
-	VPABSB      Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+64, DI
-	ADDQ        $+32, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         longstream
-	JMP         longtail
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y4, Y0
+	VPABSB       Y0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+32, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
 
 longrare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -9087,83 +9124,88 @@ longrare:
 longtailrare:
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    144(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -9171,30 +9213,30 @@ longtailrare:
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -9205,52 +9247,54 @@ short2stream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
@@ -9271,15 +9315,45 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -9288,66 +9362,41 @@ short2rare:
 	VADDPS       Y13, Y3, Y4
 	VMULPS       Y11, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y10, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y10, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y11, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y6, Y4, Y4
-	VPACKSSWB    Y4, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -9364,79 +9413,84 @@ lanerare:
 	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      32(BX), Y3
+	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VADDPS       Y13, Y4, Y5
-	VMULPS       Y1, Y5, Y5
+	VMULPS       Y3, Y5, Y5
 	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y3, Y5, Y6, Y3
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y5, Y6, Y1
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y5, Y7, Y8, Y5
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y1, Y7
+	VPADDD       Y0, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y3, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y1, Y0, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -9453,79 +9507,84 @@ lanetailrare:
 	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      192(SP), Y3
+	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VADDPS       Y13, Y4, Y5
-	VMULPS       Y1, Y5, Y5
+	VMULPS       Y3, Y5, Y5
 	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y3, Y5, Y6, Y3
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      224(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y5, Y6, Y1
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    144(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      256(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y5, Y7, Y8, Y5
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y1, Y7
+	VPADDD       Y0, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      224(SP), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VPMOVZXWD    144(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      256(SP), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y3, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y1, Y0, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSDW    Y7, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -9537,7 +9596,7 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $928-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
-	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, table, 0x7fc00000
+	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ  y+0(FP), DI
 	MOVQ  mask+8(FP), SI
@@ -11502,39 +11561,11 @@ grouprare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -11545,42 +11576,72 @@ grouprare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y13, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -11793,39 +11854,11 @@ grouptailrare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -11836,42 +11869,72 @@ grouptailrare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y13, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -11991,39 +12054,11 @@ longrare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -12034,42 +12069,72 @@ longrare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y0, Y12, Y4
+	VMINPS       Y4, Y11, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -12087,39 +12152,11 @@ longtailrare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -12130,42 +12167,72 @@ longtailrare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y0, Y12, Y4
+	VMINPS       Y4, Y11, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -12307,85 +12374,87 @@ short2rare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y11, Y2
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
+	VADDPS       Y4, Y2, Y4
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y10, Y3
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
+	VADDPS       Y4, Y3, Y4
 	VMULPS       Y14, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y0, Y12, Y4
+	VMINPS       Y4, Y10, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y14, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -12411,10 +12480,13 @@ lanerare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(BX), Y2
 	VMOVUPS      32(R9), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
@@ -12422,35 +12494,33 @@ lanerare:
 	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
 	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y4
-	VMULPS       Y1, Y4, Y4
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
@@ -12470,10 +12540,13 @@ lanerare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(BX), Y2
 	VMOVUPS      96(R9), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
@@ -12481,35 +12554,33 @@ lanerare:
 	VPSUBD       Y6, Y8, Y8
 	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y7, Y6
-	VMULPS       Y1, Y6, Y6
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y2, Y6, Y8, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
@@ -12539,10 +12610,13 @@ lanetailrare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
+	VMOVUPS      192(SP), Y2
 	VMOVUPS      448(SP), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
@@ -12550,35 +12624,33 @@ lanetailrare:
 	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
 	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y4
-	VMULPS       Y1, Y4, Y4
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      224(SP), Y1
@@ -12598,10 +12670,13 @@ lanetailrare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
+	VMOVUPS      256(SP), Y2
 	VMOVUPS      512(SP), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
@@ -12609,35 +12684,33 @@ lanetailrare:
 	VPSUBD       Y6, Y8, Y8
 	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y7, Y6
-	VMULPS       Y1, Y6, Y6
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y2, Y6, Y8, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSDW    Y7, Y4, Y4
@@ -12653,7 +12726,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fff, table, 0x7fc00000
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -14201,39 +14274,11 @@ grouprare:
 	VADDPS       Y2, Y1, Y2
 	VMULPS       Y13, Y2, Y2
 	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
@@ -14244,42 +14289,72 @@ grouprare:
 	VADDPS       Y4, Y2, Y4
 	VMULPS       Y13, Y4, Y4
 	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y13, Y6, Y6
 	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -14433,39 +14508,11 @@ grouptailrare:
 	VADDPS       Y2, Y1, Y2
 	VMULPS       Y13, Y2, Y2
 	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
@@ -14476,42 +14523,72 @@ grouptailrare:
 	VADDPS       Y4, Y2, Y4
 	VMULPS       Y13, Y4, Y4
 	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y13, Y6, Y6
 	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, 64(SP)
@@ -14662,85 +14739,87 @@ short2rare:
 	VADDPS       Y2, Y1, Y2
 	VMULPS       Y13, Y2, Y2
 	VADDPS       Y11, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
+	VADDPS       Y4, Y2, Y4
 	VMULPS       Y13, Y4, Y4
 	VADDPS       Y11, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
+	VADDPS       Y4, Y3, Y4
 	VMULPS       Y12, Y4, Y4
 	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y12, Y6, Y6
 	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VMOVUPS      Y1, (SI)
@@ -14760,38 +14839,39 @@ lanerare:
 	VADDPS       Y4, Y3, Y4
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y4
+	VSUBPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
 	VMINPS       Y5, Y14, Y5
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y2, Y6, Y4, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
@@ -14807,38 +14887,39 @@ lanerare:
 	VADDPS       Y6, Y4, Y6
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R9), Y6
+	VSUBPS       Y6, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y7
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y7, Y8
-	VMULPS       Y1, Y8, Y8
-	VADDPS       Y2, Y8, Y8
+	VMULPS       Y2, Y8, Y8
+	VADDPS       Y6, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y8, Y6, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
@@ -14864,38 +14945,39 @@ lanetailrare:
 	VADDPS       Y4, Y3, Y4
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
-	VMOVUPS      448(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      192(SP), Y2
+	VMOVUPS      448(SP), Y4
+	VSUBPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
 	VMINPS       Y5, Y14, Y5
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y2, Y6, Y4, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VPMOVZXWD    128(SP), Y0
@@ -14911,38 +14993,39 @@ lanetailrare:
 	VADDPS       Y6, Y4, Y6
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    144(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMOVUPS      512(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      256(SP), Y2
+	VMOVUPS      512(SP), Y6
+	VSUBPS       Y6, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y7
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y7, Y8
-	VMULPS       Y1, Y8, Y8
-	VADDPS       Y2, Y8, Y8
+	VMULPS       Y2, Y8, Y8
+	VADDPS       Y6, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y8, Y6, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+52(SB), Y0
@@ -14958,9 +15041,9 @@ lanetailrare:
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
 TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+	// per call: Y15 ToFloat, Y14 ToFloat, Y13 0x0
+	// per group: Y12 scale, Y11 recip
+	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -14972,7 +15055,6 @@ TEXT ·FakeQuantizeBitsBF16AVX2(SB), $400-72
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -14996,8 +15078,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	SUBQ         R10, R9
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -15006,24 +15088,24 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15034,52 +15116,54 @@ grouploop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -15105,8 +15189,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 
 groupmeet:
 	MOVQ R10, R12
@@ -15115,42 +15199,42 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y10, Y0
+	VMOVAPS      Y11, Y0
 	VPMOVZXWD    (DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y10, Y1
+	VMOVAPS      Y11, Y1
 	VPMOVZXWD    16(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y10, Y3
+	VMOVAPS      Y11, Y3
 	VPMOVZXWD    32(DX), Y5
 	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y10, Y5
+	VMOVAPS      Y11, Y5
 	VPMOVZXWD    48(DX), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -15167,19 +15251,20 @@ groupmeet3:
 	VMINPS       Y2, Y14, Y2
 	VFMADD213PS  Y13, Y2, Y1
 	VCMPPS       $0x00, Y4, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y0, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y0, Y9
+	VPADDD       Y4, Y9, Y9
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPSRLD       $0x10, Y9, Y9
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VPACKUSDW    Y0, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (DI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y0
 	VMINPS       Y0, Y14, Y0
@@ -15190,19 +15275,20 @@ groupmeet3:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y8, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y3, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y3, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y3, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y2, AX
@@ -15246,8 +15332,8 @@ grouppieces:
 	MOVQ R10, R9
 
 grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y11
 	XORL         AX, AX
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
@@ -15312,24 +15398,24 @@ piece4:
 piece5:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15340,7 +15426,7 @@ piece5:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R9, $+9
 	JLT          grouptailnarrow
@@ -15348,7 +15434,7 @@ piece5:
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R9, $+17
 	JLT          grouptailnarrow
@@ -15356,7 +15442,7 @@ piece5:
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y7
-	VFMADD231PS  Y11, Y2, Y7
+	VFMADD231PS  Y12, Y2, Y7
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R9, $+25
 	JLT          grouptailnarrow
@@ -15364,44 +15450,46 @@ piece5:
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y8
-	VFMADD231PS  Y11, Y3, Y8
+	VFMADD231PS  Y12, Y3, Y8
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VPSLLD    $0x0f, Y5, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y5, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y6, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y6, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y7, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y7, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y8, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y8, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
 
 grouptailback:
 	TESTQ $0x00000010, R9
@@ -15504,15 +15592,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (BX), Y11
+	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
+	VFNMADD231PS Y12, Y11, Y0
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
+	VMULPS       Y11, Y0, Y10
 	MOVQ         R11, R9
 	CMPQ         R9, $+32
 	JLT          longtail
@@ -15521,86 +15609,88 @@ longs:
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (DI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(DI)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
 
 longback:
 	ADDQ $+64, DI
@@ -15677,20 +15767,20 @@ piece15:
 piece16:
 	VPMOVZXWD   80(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
 	VPMOVZXWD   96(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
 	VPMOVZXWD   112(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
 	VPMOVZXWD   128(SP), Y0
 	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
 	VCMPPS      $0x03, Y2, Y1, Y0
 	VCMPPS      $0x03, Y4, Y3, Y5
 	VORPS       Y5, Y0, Y0
@@ -15701,7 +15791,7 @@ piece16:
 	VMAXPS      Y1, Y15, Y0
 	VMINPS      Y0, Y14, Y0
 	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
+	VFMADD231PS Y12, Y0, Y5
 	VCMPPS      $0x00, Y1, Y0, Y0
 	CMPQ        R9, $+9
 	JLT         longtailnarrow
@@ -15709,7 +15799,7 @@ piece16:
 	VMAXPS      Y2, Y15, Y1
 	VMINPS      Y1, Y14, Y1
 	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
+	VFMADD231PS Y12, Y1, Y6
 	VCMPPS      $0x00, Y2, Y1, Y1
 	CMPQ        R9, $+17
 	JLT         longtailnarrow
@@ -15717,7 +15807,7 @@ piece16:
 	VMAXPS      Y3, Y15, Y2
 	VMINPS      Y2, Y14, Y2
 	VMOVAPS     Y13, Y7
-	VFMADD231PS Y11, Y2, Y7
+	VFMADD231PS Y12, Y2, Y7
 	VCMPPS      $0x00, Y3, Y2, Y2
 	CMPQ        R9, $+25
 	JLT         longtailnarrow
@@ -15725,44 +15815,46 @@ piece16:
 	VMAXPS      Y4, Y15, Y3
 	VMINPS      Y3, Y14, Y3
 	VMOVAPS     Y13, Y8
-	VFMADD231PS Y11, Y3, Y8
+	VFMADD231PS Y12, Y3, Y8
 	VCMPPS      $0x00, Y4, Y3, Y3
 
 longtailnarrow:
-	VPSLLD    $0x0f, Y5, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y5, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y6, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y6, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VPSLLD    $0x0f, Y7, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y7, Y4
-	VPADDD    Y12, Y4, Y4
-	VPSLLD    $0x0f, Y8, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y8, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 67(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y5, Y9
+	VPADDD       Y4, Y9, Y9
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y4, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 67(SP)
 
 longtailback:
 	TESTQ $0x00000010, R9
@@ -15861,30 +15953,30 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -15895,52 +15987,54 @@ short2loop:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -16019,19 +16113,20 @@ laneloop:
 	VMINPS       Y1, Y14, Y1
 	VFMADD213PS  Y13, Y1, Y5
 	VCMPPS       $0x00, Y4, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y2, Y4, Y4
 	VPSLLD       $0x0f, Y5, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y2
 	VMINPS       Y2, Y14, Y2
@@ -16042,19 +16137,20 @@ laneloop:
 	VMINPS       Y3, Y14, Y3
 	VFMADD213PS  Y13, Y3, Y9
 	VCMPPS       $0x00, Y8, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y9, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y7, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSLLD       $0x0f, Y9, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y9, Y6
+	VPADDD       Y4, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -16369,40 +16465,42 @@ piece37:
 	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y3, Y6
-	VPSRLD    $0x1f, Y6, Y6
-	VPADDD    Y6, Y3, Y6
-	VPADDD    Y12, Y6, Y6
-	VPSLLD    $0x0f, Y5, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y5, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSRLD    $0x10, Y6, Y6
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y6, Y6
-	VPERMQ    $0xd8, Y6, Y6
-	VMOVUPS   Y6, (SP)
-	VPSLLD    $0x0f, Y7, Y3
-	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y7, Y3
-	VPADDD    Y12, Y3, Y3
-	VPSLLD    $0x0f, Y9, Y5
-	VPSRLD    $0x1f, Y5, Y5
-	VPADDD    Y5, Y9, Y5
-	VPADDD    Y12, Y5, Y5
-	VPSRLD    $0x10, Y3, Y3
-	VPSRLD    $0x10, Y5, Y5
-	VPACKUSDW Y5, Y3, Y3
-	VPERMQ    $0xd8, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VMOVMSKPS Y0, AX
-	MOVB      AL, 64(SP)
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 65(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 66(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 67(SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y3, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y3, Y8
+	VPADDD       Y6, Y8, Y8
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y6, Y3, Y3
+	VPSRLD       $0x10, Y8, Y8
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y8, Y8
+	VPERMQ       $0xd8, Y8, Y8
+	VMOVUPS      Y8, (SP)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y9, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y9, Y6
+	VPADDD       Y3, Y6, Y6
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SP)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 64(SP)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 66(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 67(SP)
 
 lanetailback:
 	TESTQ $0x00000010, R9
@@ -16491,24 +16589,24 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -16519,52 +16617,54 @@ groupstream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
+	VFMADD231PS  Y12, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
+	VFMADD231PS  Y12, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -16584,86 +16684,91 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
 
@@ -16675,9 +16780,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0
@@ -16696,8 +16801,8 @@ groupmeet1next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet1
 
@@ -16708,9 +16813,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1
@@ -16729,8 +16834,8 @@ groupmeet2next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet2
 
@@ -16741,9 +16846,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2
@@ -16762,8 +16867,8 @@ groupmeet3next:
 	ADDQ         $+4, R8
 	CMPQ         R10, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y11
 	CMPQ         R10, $+0
 	JGE          groupmeet3
 
@@ -16774,9 +16879,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+20(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
+	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3
@@ -16788,86 +16893,91 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -16882,293 +16992,305 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (DI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, 32(DI)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, (SI)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(SI)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(SI)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(SI)
-	ADDQ        $+64, DI
-	ADDQ        $+4, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         longstream
-	JMP         longtail
+	PREFETCHNTA  (DX)(CX*1)
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y1
+	VFMADD231PS  Y11, Y0, Y1
+	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y2
+	VFMADD231PS  Y11, Y0, Y2
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y3
+	VFMADD231PS  Y11, Y0, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y10, Y0, Y4
+	VFMADD231PS  Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y1, Y6
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y2, Y5
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y3, Y6
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
+	VPSLLD       $0x0f, Y6, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y6, Y5
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(SI)
+	ADDQ         $+64, DI
+	ADDQ         $+4, SI
+	ADDQ         $+64, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          longstream
+	JMP          longtail
 
 longrare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          longback
 
 longtailrare:
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VADDPS       Y13, Y3, Y4
-	VMULPS       Y11, Y4, Y4
+	VMULPS       Y12, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    112(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y11, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    128(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y11, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y11, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 67(SP)
 	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS 4(R8), Y9
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -17179,52 +17301,54 @@ short2stream:
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
+	VFMADD231PS  Y12, Y1, Y6
 	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y2, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
+	VPADDD       Y2, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, (DI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y2
 	VMINPS       Y2, Y14, Y2
 	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
+	VFMADD231PS  Y11, Y2, Y5
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
 	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
+	VFMADD231PS  Y11, Y3, Y6
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPSLLD       $0x0f, Y5, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y5, Y7
+	VPADDD       Y4, Y7, Y7
 	VPSLLD       $0x0f, Y6, Y5
 	VPSRLD       $0x1f, Y5, Y5
 	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(DI)
+	VPACKUSDW    Y5, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVNTPS     Y7, 32(DI)
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y1, AX
@@ -17246,15 +17370,45 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y11, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y1
 	VMINPS       Y1, Y14, Y1
 	VADDPS       Y13, Y1, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -17263,69 +17417,44 @@ short2rare:
 	VADDPS       Y13, Y3, Y4
 	VMULPS       Y11, Y4, Y4
 	VADDPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPSLLD       $0x0f, Y2, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y2, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y5, Y0, Y2
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y12, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y0, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y4
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
-	VADDPS       Y13, Y4, Y5
-	VMULPS       Y10, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VPMOVZXWD    48(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VDIVPS       Y10, Y2, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y10, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y0, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y12, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y0, Y7
+	VADDPS       Y13, Y4, Y6
+	VMULPS       Y11, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
+	VPSRLD       $0x10, Y6, Y6
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y4, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          short2back
 
@@ -17340,82 +17469,87 @@ lanerare:
 	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      32(BX), Y3
+	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VADDPS       Y13, Y4, Y5
-	VMULPS       Y1, Y5, Y5
+	VMULPS       Y3, Y5, Y5
 	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y3, Y5, Y6, Y3
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y5, Y6, Y1
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    48(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(BX), Y5
+	VDIVPS       Y5, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y5, Y7, Y8, Y5
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y1, Y7
+	VPADDD       Y0, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	VPMOVZXWD    32(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      64(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VPMOVZXWD    48(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      96(BX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y3, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y1, Y0, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 1(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          laneback
 
@@ -17430,82 +17564,87 @@ lanetailrare:
 	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
 	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      176(SP), Y3
+	VDIVPS       Y3, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y4
 	VMINPS       Y4, Y14, Y4
 	VADDPS       Y13, Y4, Y5
-	VMULPS       Y1, Y5, Y5
+	VMULPS       Y3, Y5, Y5
 	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y3, Y5, Y6, Y3
 	VCMPPS       $0x00, Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y1, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y0, Y3
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      208(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y5, Y6, Y1
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VPMOVZXWD    128(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      240(SP), Y5
+	VDIVPS       Y5, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y5, Y7, Y8, Y5
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y1, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y1, Y7
+	VPADDD       Y0, Y7, Y7
 	VPSLLD       $0x0f, Y5, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y5, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y1, Y0, Y5
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	VPMOVZXWD    112(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      208(SP), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VPMOVZXWD    128(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      240(SP), Y3
-	VDIVPS       Y3, Y1, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y3, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y1, Y0, Y6
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y1, Y0, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPADDD       Y0, Y1, Y1
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 65(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y7, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 
@@ -17515,7 +17654,7 @@ TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $912-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
-	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fff, 0x7fc00000
+	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ  y+0(FP), DI
 	MOVQ  mask+8(FP), SI
@@ -19418,39 +19557,11 @@ grouprare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19461,45 +19572,75 @@ grouprare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y13, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
 
@@ -19710,39 +19851,11 @@ grouptailrare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y3
-	VMINPS       Y3, Y13, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19753,45 +19866,75 @@ grouptailrare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y14, Y3
+	VMINPS       Y3, Y13, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y14, Y5
-	VMINPS       Y5, Y13, Y5
+	VMAXPS       Y0, Y14, Y4
+	VMINPS       Y4, Y13, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -19910,39 +20053,11 @@ longrare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -19953,45 +20068,75 @@ longrare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y0, Y12, Y4
+	VMINPS       Y4, Y11, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          longback
 
@@ -20007,39 +20152,11 @@ longtailrare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y15, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y15, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
@@ -20050,45 +20167,75 @@ longtailrare:
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y11, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y15, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y11, Y5
+	VMAXPS       Y0, Y12, Y4
+	VMINPS       Y4, Y11, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y15, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 67(SP)
 	JMP          longtailback
 
@@ -20229,88 +20376,90 @@ short2rare:
 	VMULPS       Y15, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VADDPS       Y3, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y15, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y13, Y3
-	VMINPS       Y3, Y11, Y3
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y11, Y2
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
+	VADDPS       Y4, Y2, Y4
 	VMULPS       Y15, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y2
-	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y0, Y12, Y3
+	VMINPS       Y3, Y10, Y3
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
+	VADDPS       Y4, Y3, Y4
 	VMULPS       Y14, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y12, Y5
-	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y0, Y12, Y4
+	VMINPS       Y4, Y10, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y14, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          short2back
 
@@ -20334,10 +20483,13 @@ lanerare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(BX), Y2
 	VMOVUPS      32(R9), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
@@ -20345,35 +20497,33 @@ lanerare:
 	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
 	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y4
-	VMULPS       Y1, Y4, Y4
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y1
@@ -20393,10 +20543,13 @@ lanerare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(BX), Y2
 	VMOVUPS      96(R9), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
@@ -20404,35 +20557,33 @@ lanerare:
 	VPSUBD       Y6, Y8, Y8
 	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y7, Y6
-	VMULPS       Y1, Y6, Y6
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y2, Y6, Y8, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
 	VMOVMSKPS    Y5, AX
@@ -20463,10 +20614,13 @@ lanetailrare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
+	VMOVUPS      176(SP), Y2
 	VMOVUPS      432(SP), Y4
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y4, Y5, Y5
@@ -20474,35 +20628,33 @@ lanetailrare:
 	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
 	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
 	VMINPS       Y5, Y6, Y5
 	VXORPS       Y4, Y4, Y4
 	VADDPS       Y4, Y5, Y4
-	VMULPS       Y1, Y4, Y4
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y4, Y6, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y1, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y1, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
 	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      208(SP), Y1
@@ -20522,10 +20674,13 @@ lanetailrare:
 	VMULPS       Y1, Y2, Y2
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
+	VMOVUPS      240(SP), Y2
 	VMOVUPS      496(SP), Y6
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y6, Y7, Y7
@@ -20533,35 +20688,33 @@ lanetailrare:
 	VPSUBD       Y6, Y8, Y8
 	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y7, Y7
 	VMINPS       Y7, Y8, Y7
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y7, Y6
-	VMULPS       Y1, Y6, Y6
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y2, Y6, Y8, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y2, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y2, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y8, Y1, Y2
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y1, Y6
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
 	VMOVMSKPS    Y5, AX
@@ -20578,7 +20731,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fff, 0x7fc00000
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -22085,39 +22238,11 @@ grouprare:
 	VADDPS       Y2, Y1, Y2
 	VMULPS       Y13, Y2, Y2
 	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
@@ -22128,45 +22253,75 @@ grouprare:
 	VADDPS       Y4, Y2, Y4
 	VMULPS       Y13, Y4, Y4
 	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y13, Y6, Y6
 	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
 
@@ -22318,39 +22473,11 @@ grouptailrare:
 	VADDPS       Y2, Y1, Y2
 	VMULPS       Y13, Y2, Y2
 	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    96(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y13, Y4, Y4
-	VADDPS       Y12, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
@@ -22361,45 +22488,75 @@ grouptailrare:
 	VADDPS       Y4, Y2, Y4
 	VMULPS       Y13, Y4, Y4
 	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
 	VCMPPS       $0x00, Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y12, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y13, Y6, Y6
 	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SP)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -22549,88 +22706,90 @@ short2rare:
 	VADDPS       Y2, Y1, Y2
 	VMULPS       Y13, Y2, Y2
 	VADDPS       Y11, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
 	VCMPPS       $0x00, Y0, Y1, Y1
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y11, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
+	VADDPS       Y4, Y2, Y4
 	VMULPS       Y13, Y4, Y4
 	VADDPS       Y11, Y4, Y4
-	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y6, Y5, Y2
-	VPSLLD       $0x0f, Y4, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y4, Y6
-	VPADDD       Y0, Y6, Y6
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y6, Y5, Y4
-	VPSRLD       $0x10, Y2, Y2
+	VPSLLD       $0x0f, Y3, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y3, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VPADDD       Y0, Y3, Y3
 	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y3, Y3
+	VPACKUSDW    Y3, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y4
+	VADDPS       Y4, Y3, Y4
 	VMULPS       Y12, Y4, Y4
 	VADDPS       Y10, Y4, Y4
-	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VSUBPS       Y10, Y0, Y0
 	VDIVPS       Y12, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
 	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
+	VADDPS       Y6, Y4, Y6
 	VMULPS       Y12, Y6, Y6
 	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x00, Y0, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBLENDVPS    Y7, Y6, Y8, Y7
+	VCMPPS       $0x00, Y0, Y4, Y4
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y7
-	VPSLLD       $0x0f, Y4, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y4, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y8, Y7, Y4
-	VPSLLD       $0x0f, Y6, Y8
-	VPSRLD       $0x1f, Y8, Y8
-	VPADDD       Y8, Y6, Y8
-	VPADDD       Y0, Y8, Y8
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y8, Y7, Y6
-	VPSRLD       $0x10, Y4, Y4
+	VPSLLD       $0x0f, Y5, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y5, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y7, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y7, Y5
+	VPADDD       Y0, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(DI)
+	VPSRLD       $0x10, Y5, Y5
+	VPACKUSDW    Y5, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y1, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(SI)
 	JMP          short2back
 
@@ -22648,38 +22807,39 @@ lanerare:
 	VADDPS       Y4, Y3, Y4
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    16(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y4
+	VSUBPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
 	VMINPS       Y5, Y14, Y5
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y2, Y6, Y4, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (DI)
 	VPMOVZXWD    32(DX), Y0
@@ -22695,38 +22855,39 @@ lanerare:
 	VADDPS       Y6, Y4, Y6
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    48(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R9), Y6
+	VSUBPS       Y6, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y7
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y7, Y8
-	VMULPS       Y1, Y8, Y8
-	VADDPS       Y2, Y8, Y8
+	VMULPS       Y2, Y8, Y8
+	VADDPS       Y6, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y8, Y6, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y3, AX
@@ -22753,38 +22914,39 @@ lanetailrare:
 	VADDPS       Y4, Y3, Y4
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
-	VMOVUPS      432(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      176(SP), Y2
+	VMOVUPS      432(SP), Y4
+	VSUBPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y5
 	VMINPS       Y5, Y14, Y5
 	VXORPS       Y6, Y6, Y6
 	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
+	VMULPS       Y2, Y6, Y6
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y2, Y6, Y4, Y2
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y2, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
+	VPSLLD       $0x0f, Y1, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y1, Y4
+	VPADDD       Y0, Y4, Y4
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y4, Y4
 	VPERMQ       $0xd8, Y4, Y4
 	VMOVUPS      Y4, (SP)
 	VPMOVZXWD    112(SP), Y0
@@ -22800,38 +22962,39 @@ lanetailrare:
 	VADDPS       Y6, Y4, Y6
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VMOVUPS      496(SP), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
+	VMOVUPS      240(SP), Y2
+	VMOVUPS      496(SP), Y6
+	VSUBPS       Y6, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y7
 	VMINPS       Y7, Y14, Y7
 	VXORPS       Y8, Y8, Y8
 	VADDPS       Y8, Y7, Y8
-	VMULPS       Y1, Y8, Y8
-	VADDPS       Y2, Y8, Y8
+	VMULPS       Y2, Y8, Y8
+	VADDPS       Y6, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y2
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y2, Y8, Y6, Y2
 	VCMPPS       $0x00, Y0, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSLLD       $0x0f, Y6, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y6, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y2, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y8, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y2, Y1, Y8
+	VPSLLD       $0x0f, Y1, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y1, Y6
+	VPADDD       Y0, Y6, Y6
+	VPSLLD       $0x0f, Y2, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y2, Y1
+	VPADDD       Y0, Y1, Y1
 	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y6, Y6
 	VPERMQ       $0xd8, Y6, Y6
 	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y3, AX

@@ -799,6 +799,10 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -807,19 +811,15 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -829,6 +829,8 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -837,17 +839,15 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -997,6 +997,10 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1005,19 +1009,15 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -1027,6 +1027,8 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1035,17 +1037,15 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -1066,6 +1066,10 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1074,19 +1078,15 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -1096,6 +1096,8 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1104,17 +1106,15 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B longback
 longtailrare:
 	FMOVQ 48(RSP), F0
@@ -1126,6 +1126,10 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1134,19 +1138,15 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -1156,6 +1156,8 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1164,17 +1166,15 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -1187,58 +1187,58 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	FMOVQ 48(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -1251,58 +1251,58 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	FMOVQ 112(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	FMOVQ 128(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -2196,6 +2196,10 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2204,19 +2208,15 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -2226,6 +2226,8 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2234,17 +2236,15 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -2470,6 +2470,10 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2478,19 +2482,15 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -2500,6 +2500,8 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2508,17 +2510,15 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -2540,6 +2540,10 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2548,19 +2552,15 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -2570,6 +2570,8 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2578,17 +2580,15 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B longback
 longtailrare:
 	FMOVQ 48(RSP), F0
@@ -2600,6 +2600,10 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2608,19 +2612,15 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e2afc21 // fdiv v1.4s, v1.4s, v10.4s
@@ -2630,6 +2630,8 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2638,17 +2640,15 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -2666,73 +2666,73 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R4), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
 	FMOVQ 32(R4), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R2), F1
 	FMOVQ 48(R4), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -2750,73 +2750,73 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F3
+	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
 	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F3
+	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F4
 	VSUB V4.S4, V15.S4, V5.S4
 	VSUB V4.S4, V14.S4, V4.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
 	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3503,6 +3503,10 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -3512,19 +3516,15 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
@@ -3535,6 +3535,8 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -3544,17 +3546,15 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -3735,6 +3735,10 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -3744,19 +3748,15 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
@@ -3767,6 +3767,8 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
@@ -3776,17 +3778,15 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -3811,64 +3811,64 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R4), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, (R0)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R2), F3
+	FMOVQ 32(R2), F2
 	FMOVQ 32(R4), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R2), F3
+	FMOVQ 48(R2), F1
 	FMOVQ 48(R4), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -3883,64 +3883,64 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F2
-	FMOVQ 224(RSP), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 96(RSP), F1
+	FMOVQ 224(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 16(RSP)
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
+	FMOVQ F2, 16(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 112(RSP), F3
+	FMOVQ 112(RSP), F2
 	FMOVQ 240(RSP), F4
 	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 128(RSP), F3
+	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F4
 	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
-	VBSL V2.B16, V1.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V4.B16
-	VCMTST V12.S4, V4.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e604083 // addhn2 v3.8h, v4.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
 	B lanetailback
 
 // func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -4862,62 +4862,62 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V12.S4, V8.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V8.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
+	FMOVQ F7, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
@@ -5069,62 +5069,62 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V8.B16
-	VCMTST V12.S4, V8.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604103 // addhn2 v3.8h, v8.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V8.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654107 // addhn2 v7.8h, v8.4s, v5.4s
+	FMOVQ F7, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
@@ -5147,62 +5147,62 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B longback
@@ -5216,62 +5216,62 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B longtailback
@@ -5286,64 +5286,64 @@ lanerare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
@@ -5359,64 +5359,64 @@ lanetailrare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
@@ -6437,62 +6437,62 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
 	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f485 // fmax v5.4s, v4.4s, v8.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
 	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
@@ -6720,62 +6720,62 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
 	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f485 // fmax v5.4s, v4.4s, v8.4s
-	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
 	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
+	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
@@ -6799,62 +6799,62 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V16.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V16.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
-	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V17.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V18.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
-	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V18.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
+	FMOVQ F17, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B longback
@@ -6868,62 +6868,62 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V16.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V16.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
-	WORD $0x6e2ade31 // fmul v17.4s, v17.4s, v10.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V17.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V18.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
-	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V18.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
+	FMOVQ F17, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B longtailback
@@ -6943,78 +6943,78 @@ lanerare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R5), F6
-	VSUB V6.S4, V15.S4, V7.S4
-	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F2
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F3
 	VSUB V3.S4, V15.S4, V8.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
 	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V5.H8, V4.H8, V4.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
@@ -7036,78 +7036,78 @@ lanetailrare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 240(RSP), F3
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F6
-	VSUB V6.S4, V15.S4, V7.S4
-	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F2
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F3
 	VSUB V3.S4, V15.S4, V8.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
 	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V5.H8, V4.H8, V4.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
@@ -7884,6 +7884,10 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -7891,58 +7895,54 @@ grouprare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
@@ -8125,6 +8125,10 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
 	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
@@ -8132,58 +8136,54 @@ grouptailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2adc63 // fmul v3.4s, v3.4s, v10.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
-	WORD $0x6e2afc84 // fdiv v4.4s, v4.4s, v10.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
 	WORD $0x6e2afc63 // fdiv v3.4s, v3.4s, v10.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e2adce7 // fmul v7.4s, v7.4s, v10.4s
-	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
+	WORD $0x6e2afc00 // fdiv v0.4s, v0.4s, v10.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 48(RSP)
 	B grouptailback
@@ -8210,70 +8210,70 @@ lanerare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F5
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V0.S4
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V3.B16, V9.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R1)
@@ -8291,70 +8291,70 @@ lanetailrare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 240(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F2
-	FMOVQ 272(RSP), F5
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V0.S4
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V3.B16, V9.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
@@ -9310,62 +9310,62 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -9520,62 +9520,62 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V7.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604203 // addhn2 v3.8h, v16.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V16.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
+	WORD $0x4e654207 // addhn2 v7.8h, v16.4s, v5.4s
+	FMOVQ F7, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -9601,62 +9601,62 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -9673,62 +9673,62 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -9746,64 +9746,64 @@ lanerare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V10.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -9822,64 +9822,64 @@ lanetailrare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6540c1 // addhn2 v1.8h, v6.4s, v5.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff486 // fmax v6.4s, v4.4s, v15.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
 	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x4e28e507 // fcmeq v7.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V7.B16
-	VCMTST V12.S4, V7.S4, V0.S4
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e6040e1 // addhn2 v1.8h, v7.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V10.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -10934,62 +10934,62 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V16.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V16.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V17.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V18.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
-	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V18.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
+	FMOVQ F17, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -11220,62 +11220,62 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
 	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V16.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V16.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e490 // fcmeq v16.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e644205 // addhn2 v5.8h, v16.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
-	WORD $0x4e2dd4b0 // fadd v16.4s, v5.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634204 // addhn2 v4.8h, v16.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
 	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V17.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e30e603 // fcmeq v3.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V18.B16
-	VCMTST V12.S4, V18.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f403 // fmax v3.4s, v0.4s, v7.4s
+	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
+	WORD $0x4e2dd470 // fadd v16.4s, v3.4s, v13.4s
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V18.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V17.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
-	WORD $0x4e604243 // addhn2 v3.8h, v18.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V18.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e654251 // addhn2 v17.8h, v18.4s, v5.4s
+	FMOVQ F17, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -11302,62 +11302,62 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V16.S4
+	VBSL V16.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e26f401 // fmax v1.4s, v0.4s, v6.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
+	VBSL V16.B16, V3.B16, V17.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V17.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e491 // fcmeq v17.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e644230 // addhn2 v16.8h, v17.4s, v4.4s
-	FMOVQ F16, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634224 // addhn2 v4.8h, v17.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e2dd492 // fadd v18.4s, v4.4s, v13.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
+	VBSL V16.B16, V17.B16, V18.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x4e32e653 // fcmeq v19.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f403 // fmax v3.4s, v0.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e2dd471 // fadd v17.4s, v3.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
+	VBSL V16.B16, V17.B16, V19.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V18.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e714063 // addhn v3.4h, v3.4s, v17.4s
-	WORD $0x4e604263 // addhn2 v3.8h, v19.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V19.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e704272 // addhn2 v18.8h, v19.4s, v16.4s
+	FMOVQ F18, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -11374,62 +11374,62 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V16.S4
+	VBSL V16.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e26f401 // fmax v1.4s, v0.4s, v6.4s
 	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e471 // fcmeq v17.4s, v3.4s, v3.4s
+	VBSL V16.B16, V3.B16, V17.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e470 // fcmeq v16.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V16.B16
-	VCMTST V12.S4, V16.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V17.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e491 // fcmeq v17.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e644230 // addhn2 v16.8h, v17.4s, v4.4s
-	FMOVQ F16, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
-	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e634224 // addhn2 v4.8h, v17.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
 	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x4e2dd492 // fadd v18.4s, v4.4s, v13.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e2dd652 // fadd v18.4s, v18.4s, v13.4s
+	WORD $0x4e2dd491 // fadd v17.4s, v4.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e31e632 // fcmeq v18.4s, v17.4s, v17.4s
+	VBSL V16.B16, V17.B16, V18.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e31e623 // fcmeq v3.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x4e32e653 // fcmeq v19.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V19.B16
-	VCMTST V12.S4, V19.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e26f403 // fmax v3.4s, v0.4s, v6.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
+	WORD $0x4e2dd471 // fadd v17.4s, v3.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e31e633 // fcmeq v19.4s, v17.4s, v17.4s
+	VBSL V16.B16, V17.B16, V19.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V18.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e714063 // addhn v3.4h, v3.4s, v17.4s
-	WORD $0x4e604263 // addhn2 v3.8h, v19.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V19.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e704272 // addhn2 v18.8h, v19.4s, v16.4s
+	FMOVQ F18, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -11452,78 +11452,78 @@ lanerare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 16(R5), F3
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R3), F3
-	FMOVQ 32(R5), F6
-	VSUB V6.S4, V15.S4, V7.S4
-	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F2
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
 	FMOVQ 48(R5), F3
 	VSUB V3.S4, V15.S4, V8.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
 	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V5.H8, V4.H8, V4.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V10.B16, V4.B16, V4.B16
@@ -11548,78 +11548,78 @@ lanetailrare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	FMOVQ 240(RSP), F3
+	VSUB V3.S4, V15.S4, V6.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
 	VCMTST V12.S4, V1.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e22e446 // fcmeq v6.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e6240c1 // addhn2 v1.8h, v6.4s, v2.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 128(RSP), F3
-	FMOVQ 256(RSP), F6
-	VSUB V6.S4, V15.S4, V7.S4
-	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f447 // fmax v7.4s, v2.4s, v7.4s
-	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
-	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
-	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F2
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F3
 	VSUB V3.S4, V15.S4, V8.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f428 // fmax v8.4s, v1.4s, v8.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
 	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e21e508 // fcmeq v8.4s, v8.4s, v1.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V0.S4
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040c1 // addhn2 v1.8h, v6.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V5.H8, V4.H8, V4.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V6.H8, V4.H8, V4.H8
 	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V10.B16, V4.B16, V4.B16
@@ -12421,6 +12421,10 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
@@ -12428,58 +12432,54 @@ grouprare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, (R0)
-	FMOVQ 16(R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
-	FMOVQ F3, 16(R0)
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 16(R0)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -12665,6 +12665,10 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
@@ -12672,58 +12676,54 @@ grouptailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	WORD $0x4e27d484 // fadd v4.4s, v4.4s, v7.4s
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V3.S4
+	VCMTST V12.S4, V4.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V6.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V6.B16
-	VCMTST V12.S4, V6.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6440c5 // addhn2 v5.8h, v6.4s, v4.4s
-	FMOVQ F5, 16(RSP)
-	FMOVQ 80(RSP), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
-	WORD $0x6e29fc84 // fdiv v4.4s, v4.4s, v9.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
+	WORD $0x4e6340c4 // addhn2 v4.8h, v6.4s, v3.4s
+	FMOVQ F4, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x6e29fc63 // fdiv v3.4s, v3.4s, v9.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd490 // fadd v16.4s, v4.4s, v13.4s
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V3.B16
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x4e30e611 // fcmeq v17.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V17.B16
-	VCMTST V12.S4, V17.S4, V0.S4
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	VCMTST V12.S4, V16.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e604223 // addhn2 v3.8h, v17.4s, v0.4s
-	FMOVQ F3, 32(RSP)
+	VCMTST V12.S4, V17.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
+	WORD $0x4e654230 // addhn2 v16.8h, v17.4s, v5.4s
+	FMOVQ F16, 32(RSP)
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
+	VUZP1 V3.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -12753,70 +12753,70 @@ lanerare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R3), F5
-	FMOVQ 32(R5), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F2
-	FMOVQ 48(R5), F5
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, (R0)
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V0.S4
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V3.B16, V9.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
-	FMOVQ F1, 16(R0)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R0)
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -12837,70 +12837,70 @@ lanetailrare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	FMOVQ 112(RSP), F1
-	FMOVQ 240(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 240(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 128(RSP), F5
-	FMOVQ 256(RSP), F6
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e25dd08 // fmul v8.4s, v8.4s, v5.4s
-	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F2
-	FMOVQ 272(RSP), F5
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V1.B16
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
+	FMOVQ F2, 16(RSP)
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F2
+	FMOVQ 256(RSP), F5
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c9 // fadd v9.4s, v6.4s, v13.4s
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F1
+	FMOVQ 272(RSP), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
 	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V0.B16, V8.B16, V1.B16
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
-	VBSL V0.B16, V9.B16, V5.B16
-	VCMTST V12.S4, V5.S4, V0.S4
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V3.B16, V9.B16, V1.B16
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
 	VSUB V0.S4, V11.S4, V0.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
-	FMOVQ F1, 32(RSP)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 32(RSP)
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V10.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

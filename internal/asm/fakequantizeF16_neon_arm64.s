@@ -745,7 +745,11 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -754,8 +758,10 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -765,7 +771,9 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -774,8 +782,10 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -925,8 +935,12 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -935,8 +949,10 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -946,8 +962,10 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -956,8 +974,10 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -978,7 +998,11 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -987,8 +1011,10 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -998,7 +1024,9 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1007,8 +1035,10 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B longback
 longtailrare:
 	FMOVQ 48(RSP), F0
@@ -1020,8 +1050,12 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1030,8 +1064,10 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -1041,8 +1077,10 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1051,8 +1089,10 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -1065,18 +1105,24 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R2), F2
@@ -1087,18 +1133,22 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 48(R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -1111,8 +1161,12 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -1122,8 +1176,10 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
@@ -1134,8 +1190,10 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -1145,8 +1203,10 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -1986,7 +2046,11 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1995,8 +2059,10 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -2006,7 +2072,9 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2015,8 +2083,10 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -2242,8 +2312,12 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2252,8 +2326,10 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -2263,8 +2339,10 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2273,8 +2351,10 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -2296,7 +2376,11 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2305,8 +2389,10 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -2316,7 +2402,9 @@ longrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2325,8 +2413,10 @@ longrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B longback
 longtailrare:
 	FMOVQ 48(RSP), F0
@@ -2338,8 +2428,12 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2348,8 +2442,10 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
@@ -2359,8 +2455,10 @@ longtailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -2369,8 +2467,10 @@ longtailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -2388,55 +2488,65 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R4), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 32(R4), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R4), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R4), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -2454,57 +2564,67 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V15.S4, V4.S4
 	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 240(RSP), F4
+	VSUB V4.S4, V15.S4, V5.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
+	VSUB V2.S4, V15.S4, V4.S4
 	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
 	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3151,7 +3271,11 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3161,8 +3285,10 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
@@ -3173,7 +3299,9 @@ grouprare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3183,8 +3311,10 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -3365,8 +3495,12 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3376,8 +3510,10 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
@@ -3388,8 +3524,10 @@ grouptailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3399,8 +3537,10 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -3425,46 +3565,56 @@ lanerare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F2
-	FMOVQ 16(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R2), F1
+	FMOVQ 16(R4), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R2), F2
-	FMOVQ 32(R4), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	FMOVQ 32(R4), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F2
-	FMOVQ 48(R4), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	FMOVQ 48(R2), F1
+	FMOVQ 48(R4), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -3479,8 +3629,12 @@ lanetailrare:
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 16(RSP)
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	FMOVQ 224(RSP), F2
@@ -3492,22 +3646,26 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 24(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 112(RSP), F2
-	FMOVQ 240(RSP), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	FMOVQ 240(RSP), F4
+	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
 	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 32(RSP)
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	FMOVQ 256(RSP), F2
@@ -3519,8 +3677,10 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVD F0, 40(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	B lanetailback
 
 // func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -4388,18 +4548,24 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -4407,10 +4573,12 @@ grouprare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -4420,8 +4588,10 @@ grouprare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -4577,8 +4747,12 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -4588,8 +4762,10 @@ grouptailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -4597,22 +4773,26 @@ grouptailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -4639,18 +4819,24 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -4658,10 +4844,12 @@ longrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -4671,8 +4859,10 @@ longrare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -4690,8 +4880,12 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -4701,8 +4895,10 @@ longtailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -4710,22 +4906,26 @@ longtailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -4744,47 +4944,57 @@ lanerare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2168a4 // fcvtn2 v4.8h, v5.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
-	FMOVQ F6, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B laneback
@@ -4799,8 +5009,12 @@ lanetailrare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
@@ -4811,37 +5025,43 @@ lanetailrare:
 	WORD $0x4e2dd444 // fadd v4.4s, v2.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V5.B16, V4.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V4.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B lanetailback
@@ -5807,18 +6027,24 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
 	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -5826,10 +6052,12 @@ grouprare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
 	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -5839,8 +6067,10 @@ grouprare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -6072,8 +6302,12 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -6083,8 +6317,10 @@ grouptailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -6092,22 +6328,26 @@ grouptailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
 	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
 	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -6135,18 +6375,24 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
 	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -6154,10 +6400,12 @@ longrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
 	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -6167,8 +6415,10 @@ longrare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -6186,8 +6436,12 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -6197,8 +6451,10 @@ longtailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -6206,22 +6462,26 @@ longtailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
 	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
 	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -6245,62 +6505,72 @@ lanerare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F3
+	FMOVQ 16(R5), F3
 	VSUB V3.S4, V15.S4, V6.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	B laneback
@@ -6320,8 +6590,12 @@ lanetailrare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
@@ -6337,47 +6611,53 @@ lanetailrare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V5.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	VSUB V5.S4, V15.S4, V6.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	FMOVQ 256(RSP), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V5.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -7112,7 +7392,11 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -7120,11 +7404,13 @@ grouprare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
+	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -7133,10 +7419,12 @@ grouprare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -7147,8 +7435,10 @@ grouprare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
 	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -7335,8 +7625,12 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -7347,8 +7641,10 @@ grouptailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -7357,11 +7653,13 @@ grouptailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -7369,11 +7667,13 @@ grouptailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -7404,22 +7704,28 @@ lanerare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
@@ -7427,30 +7733,34 @@ lanerare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V3.B16, V9.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	B laneback
@@ -7467,8 +7777,12 @@ lanetailrare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
@@ -7476,46 +7790,52 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V3.B16, V6.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a7 // fadd v7.4s, v5.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c8 // fadd v8.4s, v6.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -8416,18 +8736,24 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -8435,10 +8761,12 @@ grouprare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -8448,8 +8776,10 @@ grouprare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -8608,8 +8938,12 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -8619,8 +8953,10 @@ grouptailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -8628,22 +8964,26 @@ grouptailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -8673,18 +9013,24 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -8692,10 +9038,12 @@ longrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -8705,8 +9053,10 @@ longrare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -8727,8 +9077,12 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -8738,8 +9092,10 @@ longtailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -8747,22 +9103,26 @@ longtailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -8784,47 +9144,57 @@ lanerare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd445 // fadd v5.4s, v2.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2168a4 // fcvtn2 v4.8h, v5.4s
-	FMOVQ F4, (R0)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
+	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F4
-	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
-	FMOVQ F6, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -8842,8 +9212,12 @@ lanetailrare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
+	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V4.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
@@ -8854,37 +9228,43 @@ lanetailrare:
 	WORD $0x4e2dd444 // fadd v4.4s, v2.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 24(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V5.B16, V4.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F4
 	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e24dcc6 // fmul v6.4s, v6.4s, v4.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 32(RSP)
-	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 32(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 40(RSP)
+	WORD $0x4e2dd487 // fadd v7.4s, v4.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
 	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V4.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -9884,18 +10264,24 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
 	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -9903,10 +10289,12 @@ grouprare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
 	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -9916,8 +10304,10 @@ grouprare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -10152,8 +10542,12 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -10163,8 +10557,10 @@ grouptailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -10172,22 +10568,26 @@ grouptailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
 	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
 	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -10218,18 +10618,24 @@ longrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e28f401 // fmax v1.4s, v0.4s, v8.4s
 	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -10237,10 +10643,12 @@ longrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
 	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -10250,8 +10658,10 @@ longrare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V17.B16
+	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
+	FMOVQ F16, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -10272,8 +10682,12 @@ longtailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -10283,8 +10697,10 @@ longtailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -10292,22 +10708,26 @@ longtailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
 	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e28f403 // fmax v3.4s, v0.4s, v8.4s
 	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V16.B16
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
+	FMOVD F16, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -10334,62 +10754,72 @@ lanerare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F3
+	FMOVQ 16(R5), F3
 	VSUB V3.S4, V15.S4, V6.S4
 	VSUB V3.S4, V14.S4, V3.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R5), F3
+	VSUB V3.S4, V15.S4, V7.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
+	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F3
+	VSUB V3.S4, V15.S4, V8.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
+	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -10412,8 +10842,12 @@ lanetailrare:
 	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
@@ -10429,47 +10863,53 @@ lanetailrare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V5.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	VSUB V5.S4, V15.S4, V6.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	FMOVQ 256(RSP), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
-	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c2 // fcmeq v2.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
-	VSUB V2.S4, V15.S4, V5.S4
+	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
+	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V5.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -11229,7 +11669,11 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -11237,11 +11681,13 @@ grouprare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff401 // fmax v1.4s, v0.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd424 // fadd v4.4s, v1.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
+	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
+	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
+	WORD $0x4e23e466 // fcmeq v6.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V6.B16
+	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
+	FMOVQ F4, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -11250,10 +11696,12 @@ grouprare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -11264,8 +11712,10 @@ grouprare:
 	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
 	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
 	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R0)
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V8.B16
+	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
+	FMOVQ F7, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -11455,8 +11905,12 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V5.S4
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -11467,8 +11921,10 @@ grouptailrare:
 	WORD $0x4e2dd423 // fadd v3.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V5.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 24(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
@@ -11477,11 +11933,13 @@ grouptailrare:
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 32(RSP)
+	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 32(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -11489,11 +11947,13 @@ grouptailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 40(RSP)
+	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	FMOVD F7, 40(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V3.H8, V4.H8, V4.H8
@@ -11527,22 +11987,28 @@ lanerare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd466 // fadd v6.4s, v3.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, (R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 32(R3), F2
@@ -11550,30 +12016,34 @@ lanerare:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 48(R5), F5
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a8 // fadd v8.4s, v5.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x4e216907 // fcvtn2 v7.8h, v8.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V3.B16, V9.B16, V1.B16
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R0)
+	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -11593,8 +12063,12 @@ lanetailrare:
 	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
 	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
 	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V5.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 16(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
@@ -11602,46 +12076,52 @@ lanetailrare:
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V3.B16, V6.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 24(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 128(RSP), F2
-	FMOVQ 256(RSP), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	FMOVQ 256(RSP), F6
+	WORD $0x4ea6d421 // fsub v1.4s, v1.4s, v6.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e26d508 // fadd v8.4s, v8.4s, v6.4s
+	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V2.B16
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVD F2, 32(RSP)
+	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	FMOVQ 272(RSP), F2
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a7 // fadd v7.4s, v5.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c8 // fadd v8.4s, v6.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V3.B16, V8.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 40(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V12.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

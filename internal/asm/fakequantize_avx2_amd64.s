@@ -1020,50 +1020,59 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS  (SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      groupback
+	VMOVUPS      (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
@@ -1096,7 +1105,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
@@ -1129,7 +1138,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+4(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(BX), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
@@ -1162,7 +1171,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(BX), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
@@ -1177,43 +1186,52 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  128(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, (SP)
-	VMOVUPS  160(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 32(SP)
-	VMOVUPS  192(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 64(SP)
-	VMOVUPS  224(SP), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 96(SP)
-	JMP      grouptailback
+	VMOVUPS      128(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1284,129 +1302,156 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS  (SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VDIVPS   Y11, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y11, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VDIVPS   Y11, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y11, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      short2back
+	VMOVUPS      (SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS  (SI), Y0
-	VMOVUPS  (DX), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VMOVUPS  32(DX), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VMOVUPS  64(DX), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VMOVUPS  96(DX), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      laneback
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS  128(SP), Y0
-	VMOVUPS  256(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, (SP)
-	VMOVUPS  160(SP), Y0
-	VMOVUPS  288(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 32(SP)
-	VMOVUPS  192(SP), Y0
-	VMOVUPS  320(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 64(SP)
-	VMOVUPS  224(SP), Y0
-	VMOVUPS  352(SP), Y1
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VADDPS   Y13, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y13, Y0, Y0
-	VMOVUPS  Y0, 96(SP)
-	JMP      lanetailback
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VADDPS       Y13, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y13, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2619,43 +2664,52 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS  (SI), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      groupback
+	VMOVUPS      (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2668,7 +2722,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -2719,7 +2773,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y13, Y13
@@ -2770,7 +2824,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y13, Y13
@@ -2821,7 +2875,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VMOVDQU      constantsAVX2<>+4(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y13, Y13
@@ -2839,43 +2893,52 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  128(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, (SP)
-	VMOVUPS  160(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 32(SP)
-	VMOVUPS  192(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 64(SP)
-	VMOVUPS  224(SP), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y11, Y0
-	VMINPS   Y0, Y10, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 96(SP)
-	JMP      grouptailback
+	VMOVUPS      128(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y0
+	VMINPS       Y0, Y10, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
@@ -2962,43 +3025,52 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS  (SI), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y9, Y0
-	VMINPS   Y0, Y7, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y9, Y0
-	VMINPS   Y0, Y7, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y8, Y0
-	VMINPS   Y0, Y6, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y8, Y0
-	VMINPS   Y0, Y6, Y0
-	VADDPS   Y14, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y14, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      short2back
+	VMOVUPS      (SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y7, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y8, Y0
+	VMINPS       Y0, Y6, Y0
+	VADDPS       Y14, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y14, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short2back
 
 lanerare:
 	VMOVUPS      (SI), Y0
@@ -3016,55 +3088,64 @@ lanerare:
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (DI)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(R8), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VMOVUPS      32(R8), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VPSUBD       Y3, Y15, Y3
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y3, Y0
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
 	VMOVUPS      64(SI), Y0
 	VMOVUPS      64(DX), Y1
-	VMOVUPS      64(R8), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VMOVUPS      64(R8), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VPSUBD       Y3, Y15, Y3
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y3, Y0
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y1
-	VMOVUPS      96(R8), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VMOVUPS      96(R8), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VPSUBD       Y3, Y15, Y3
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y3, Y0
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
 	JMP          laneback
 
 lanetailrare:
@@ -3083,55 +3164,64 @@ lanetailrare:
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, (SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
 	VMOVUPS      160(SP), Y0
 	VMOVUPS      288(SP), Y1
-	VMOVUPS      544(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VMOVUPS      544(SP), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VPSUBD       Y3, Y15, Y3
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y3, Y0
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
-	VMOVUPS      576(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VMOVUPS      576(SP), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VPSUBD       Y3, Y15, Y3
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y3, Y0
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 64(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
-	VMOVUPS      608(SP), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VMOVUPS      608(SP), Y3
+	VBROADCASTSS least+40(FP), Y4
+	VPSUBD       Y3, Y4, Y4
+	VPSUBD       Y3, Y15, Y3
+	VCVTDQ2PS    Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y3, Y0
 	VADDPS       Y14, Y0, Y0
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y14, Y0, Y0
-	VMOVUPS      Y0, 96(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3140,7 +3230,7 @@ TEXT ·FakeQuantizeMinvalAVX2(SB), $768-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 minval, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -4384,58 +4474,70 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS  (SI), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      groupback
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -4473,7 +4575,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -4511,7 +4613,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+4(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -4549,7 +4651,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -4567,51 +4669,63 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS  128(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, (SP)
-	VMOVUPS  160(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, 32(SP)
-	VMOVUPS  192(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, 64(SP)
-	VMOVUPS  224(SP), Y0
-	VSUBPS   Y12, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y12, Y0, Y0
-	VMOVUPS  Y0, 96(SP)
-	JMP      grouptailback
+	VMOVUPS      128(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -4708,161 +4822,197 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS  (SI), Y0
-	VSUBPS   Y11, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y11, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VSUBPS   Y11, Y0, Y0
-	VDIVPS   Y13, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y13, Y0, Y0
-	VADDPS   Y11, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VSUBPS   Y10, Y0, Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y10, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VSUBPS   Y10, Y0, Y0
-	VDIVPS   Y12, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y1, Y1, Y1
-	VADDPS   Y1, Y0, Y0
-	VMULPS   Y12, Y0, Y0
-	VADDPS   Y10, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      short2back
+	VMOVUPS      (SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y13, Y0, Y0
+	VADDPS       Y11, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       Y10, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS  (SI), Y0
-	VMOVUPS  (DX), Y1
-	VMOVUPS  (R8), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, (DI)
-	VMOVUPS  32(SI), Y0
-	VMOVUPS  32(DX), Y1
-	VMOVUPS  32(R8), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, 32(DI)
-	VMOVUPS  64(SI), Y0
-	VMOVUPS  64(DX), Y1
-	VMOVUPS  64(R8), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, 64(DI)
-	VMOVUPS  96(SI), Y0
-	VMOVUPS  96(DX), Y1
-	VMOVUPS  96(R8), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, 96(DI)
-	JMP      laneback
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      (R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y1
+	VMOVUPS      96(R8), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS  128(SP), Y0
-	VMOVUPS  256(SP), Y1
-	VMOVUPS  512(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, (SP)
-	VMOVUPS  160(SP), Y0
-	VMOVUPS  288(SP), Y1
-	VMOVUPS  544(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, 32(SP)
-	VMOVUPS  192(SP), Y0
-	VMOVUPS  320(SP), Y1
-	VMOVUPS  576(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, 64(SP)
-	VMOVUPS  224(SP), Y0
-	VMOVUPS  352(SP), Y1
-	VMOVUPS  608(SP), Y2
-	VSUBPS   Y2, Y0, Y0
-	VDIVPS   Y1, Y0, Y0
-	VROUNDPS $0x08, Y0, Y0
-	VMAXPS   Y0, Y15, Y0
-	VMINPS   Y0, Y14, Y0
-	VXORPS   Y3, Y3, Y3
-	VADDPS   Y3, Y0, Y0
-	VMULPS   Y1, Y0, Y0
-	VADDPS   Y2, Y0, Y0
-	VMOVUPS  Y0, 96(SP)
-	JMP      lanetailback
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y1
+	VMOVUPS      512(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VMOVUPS      160(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMOVUPS      544(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMOVUPS      576(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMOVUPS      608(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -4881,7 +5031,7 @@ TEXT ·FakeQuantizeBytesAVX2(SB), $544-72
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+32(SB), Y12
+	VMOVUPS      constantsAVX2<>+36(SB), Y12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -6060,60 +6210,69 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y11, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y11, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y11, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (SI)
-	JMP       groupback
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y11, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBLENDVPS    Y6, Y5, Y4, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y11, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBLENDVPS    Y7, Y6, Y4, Y7
+	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -6146,7 +6305,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y11, Y11
@@ -6179,7 +6338,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+4(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y11, Y11
@@ -6212,7 +6371,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y11, Y11
@@ -6227,53 +6386,62 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   160(SP), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   192(SP), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y11, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   224(SP), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y11, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   256(SP), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y11, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 128(SP)
-	JMP       grouptailback
+	VMOVUPS      160(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (SP)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      192(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y11, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y5
+	VMOVUPS      Y5, 32(SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      224(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBLENDVPS    Y6, Y5, Y4, Y6
+	VMOVUPS      Y6, 64(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      256(SP), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y11, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBLENDVPS    Y7, Y6, Y4, Y7
+	VMOVUPS      Y7, 96(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 128(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6359,182 +6527,208 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y11, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y11, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y10, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y10, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y10, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y12, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (SI)
-	JMP       short2back
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y11, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y11, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y10, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBLENDVPS    Y6, Y5, Y4, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y10, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y10, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBLENDVPS    Y7, Y6, Y4, Y7
+	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y12, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, (DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   32(DX), Y0
-	VMOVUPS   32(BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 32(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   64(DX), Y0
-	VMOVUPS   64(BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 64(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   96(DX), Y0
-	VMOVUPS   96(BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VADDPS    Y13, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y13, Y6, Y6
-	VMOVUPS   Y6, 96(DI)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSDW Y5, Y4, Y4
-	VPACKSSWB Y4, Y2, Y2
-	VPERMD    Y2, Y12, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, (SI)
-	JMP       laneback
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y1
+	VMOVUPS      Y1, 64(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y7, Y4, Y1
+	VMOVUPS      Y1, 96(DI)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y12, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, (SI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   160(SP), Y0
-	VMOVUPS   288(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, (SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   192(SP), Y0
-	VMOVUPS   320(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   224(SP), Y0
-	VMOVUPS   352(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 64(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   256(SP), Y0
-	VMOVUPS   384(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VADDPS    Y13, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y13, Y6, Y6
-	VMOVUPS   Y6, 96(SP)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VPACKSSDW Y3, Y2, Y2
-	VPACKSSDW Y5, Y4, Y4
-	VPACKSSWB Y4, Y2, Y2
-	VPERMD    Y2, Y12, Y2
-	VPABSB    Y2, Y2
-	VMOVUPS   Y2, 128(SP)
-	JMP       lanetailback
+	VMOVUPS      160(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
+	VMOVUPS      Y1, (SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VMOVUPS      Y1, 32(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y1
+	VMOVUPS      Y1, 64(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      256(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y7, Y4, Y1
+	VMOVUPS      Y1, 96(SP)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y2, Y2
+	VPERMD       Y2, Y12, Y2
+	VPABSB       Y2, Y2
+	VMOVUPS      Y2, 128(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $1184-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 most, Y14 0x0
-	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
+	// per call: Y15 0x0
+	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: recip, least, most, 0x7fc00000, table
+	// vector registers in use at once: 15
+	MOVQ   y+0(FP), DI
+	MOVQ   mask+8(FP), SI
+	MOVQ   x+16(FP), DX
+	MOVQ   scale+24(FP), BX
+	MOVQ   recip+32(FP), R8
+	MOVQ   zeroPoint+40(FP), R9
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+56(FP), R11
+	MOVQ   length+64(FP), R12
+	CMPQ   R12, $+1
+	JEQ    lanes
+	CMPQ   R12, $+16
+	JEQ    short2
 
 groups:
 	MOVQ  R12, R10
@@ -6546,14 +6740,14 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -6561,21 +6755,29 @@ groupbegin:
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6583,34 +6785,34 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
 	VMOVUPS      Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6634,14 +6836,15 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
 
 groupmeet:
 	MOVQ R11, R13
@@ -6650,46 +6853,46 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y12, 672(SP)
-	VMOVUPS      Y11, 928(SP)
-	VMOVUPS      Y10, 1056(SP)
+	VMOVUPS      Y13, 672(SP)
+	VMOVUPS      Y12, 928(SP)
+	VMOVUPS      Y11, 1056(SP)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y14, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y12, 704(SP)
-	VMOVUPS      Y11, 960(SP)
-	VMOVUPS      Y10, 1088(SP)
+	VMOVUPS      Y13, 704(SP)
+	VMOVUPS      Y12, 960(SP)
+	VMOVUPS      Y11, 1088(SP)
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y14, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y12, 736(SP)
-	VMOVUPS      Y11, 992(SP)
-	VMOVUPS      Y10, 1120(SP)
+	VMOVUPS      Y13, 736(SP)
+	VMOVUPS      Y12, 992(SP)
+	VMOVUPS      Y11, 1120(SP)
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y14, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y12, 768(SP)
-	VMOVUPS      Y11, 1024(SP)
-	VMOVUPS      Y10, 1152(SP)
+	VMOVUPS      Y13, 768(SP)
+	VMOVUPS      Y12, 1024(SP)
+	VMOVUPS      Y11, 1152(SP)
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y13, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y13, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6702,7 +6905,7 @@ groupmeet3:
 	VMOVUPS      1056(SP), Y5
 	VMINPS       Y0, Y5, Y0
 	VMOVUPS      672(SP), Y5
-	VFMADD213PS  Y14, Y0, Y5
+	VFMADD213PS  Y15, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
@@ -6711,7 +6914,7 @@ groupmeet3:
 	VMOVUPS      1088(SP), Y5
 	VMINPS       Y1, Y5, Y1
 	VMOVUPS      704(SP), Y5
-	VFMADD213PS  Y14, Y1, Y5
+	VFMADD213PS  Y15, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
@@ -6720,7 +6923,7 @@ groupmeet3:
 	VMOVUPS      1120(SP), Y5
 	VMINPS       Y2, Y5, Y2
 	VMOVUPS      736(SP), Y5
-	VFMADD213PS  Y14, Y2, Y5
+	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
@@ -6729,10 +6932,10 @@ groupmeet3:
 	VMOVUPS      1152(SP), Y5
 	VMINPS       Y3, Y5, Y3
 	VMOVUPS      768(SP), Y5
-	VFMADD213PS  Y14, Y3, Y5
+	VFMADD213PS  Y15, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -6751,15 +6954,14 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	VXORPS Y15, Y15, Y15
+	CMPQ   R11, $+1
+	JLT    groupnext
+	CMPQ   R10, $+32
+	JLT    grouptail
+	CMPQ   R11, $+32
+	JLT    groupmeet
+	JMP    groupbegin
 
 groupnext:
 	TESTQ R10, R10
@@ -6785,14 +6987,14 @@ grouppieces:
 	MOVQ R11, R10
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 	XORL         AX, AX
 	MOVQ         AX, 160(SP)
 	MOVQ         AX, 168(SP)
@@ -6878,21 +7080,29 @@ piece4:
 
 piece5:
 	VMOVUPS      160(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      192(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      224(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      256(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6900,42 +7110,42 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVUPS      Y5, (SP)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R10, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
 	VMOVUPS      Y5, 64(SP)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R10, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y3, Y5
 	VMOVUPS      Y5, 96(SP)
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+36(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -7089,38 +7299,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
 	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7128,34 +7346,34 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VMOVUPS      Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7222,52 +7440,56 @@ laneloop:
 	VMOVUPS      (R9), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y14, Y1, Y3
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, (DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VMOVUPS      32(R9), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y3
+	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y3, Y3
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y2, Y5
+	VMINPS       Y2, Y3, Y2
+	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y4, Y2, Y2
 	VMOVUPS      64(R9), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y0, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y4, Y4
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y14, Y3, Y7
+	VMINPS       Y3, Y4, Y3
+	VFMADD213PS  Y15, Y3, Y7
 	VMOVUPS      Y7, 64(DI)
 	VCMPPS       $0x00, Y6, Y3, Y3
 	VMOVUPS      96(R9), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y4, Y9
+	VMINPS       Y4, Y5, Y4
+	VFMADD213PS  Y15, Y4, Y9
 	VMOVUPS      Y9, 96(DI)
 	VCMPPS       $0x00, Y8, Y4, Y4
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSWB    Y3, Y1, Y1
@@ -7658,13 +7880,14 @@ piece35:
 	VMOVUPS      544(SP), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y14, Y1, Y3
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, (SP)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+9
@@ -7672,13 +7895,14 @@ piece35:
 	VMOVUPS      576(SP), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y3
+	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y3, Y3
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y2, Y5
+	VMINPS       Y2, Y3, Y2
+	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y4, Y2, Y2
 	CMPQ         R10, $+17
@@ -7686,13 +7910,14 @@ piece35:
 	VMOVUPS      608(SP), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y0, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y4, Y4
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y14, Y3, Y7
+	VMINPS       Y3, Y4, Y3
+	VFMADD213PS  Y15, Y3, Y7
 	VMOVUPS      Y7, 64(SP)
 	VCMPPS       $0x00, Y6, Y3, Y3
 	CMPQ         R10, $+25
@@ -7700,18 +7925,19 @@ piece35:
 	VMOVUPS      640(SP), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y4, Y9
+	VMINPS       Y4, Y5, Y4
+	VFMADD213PS  Y15, Y4, Y9
 	VMOVUPS      Y9, 96(SP)
 	VCMPPS       $0x00, Y8, Y4, Y4
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
+	VMOVUPS   constantsAVX2<>+36(SB), Y0
 	VPACKSSDW Y2, Y1, Y1
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSWB Y3, Y1, Y1
@@ -7845,21 +8071,29 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	PREFETCHNTA  64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -7867,34 +8101,34 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVNTPS     Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
 	VMOVNTPS     Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y3, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -7910,54 +8144,66 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y14, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y14, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y10, Y2
-	VADDPS    Y14, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y3
-	VMINPS    Y3, Y10, Y3
-	VADDPS    Y14, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y14, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y4
-	VMINPS    Y4, Y10, Y4
-	VADDPS    Y14, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y14, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (SI)
-	JMP       groupback
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VADDPS       Y15, Y2, Y3
+	VMULPS       Y14, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VADDPS       Y15, Y4, Y5
+	VMULPS       Y14, Y5, Y5
+	VADDPS       Y15, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -7965,19 +8211,20 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VPSUBD       Y3, Y15, Y4
-	VCVTDQ2PS    Y4, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y3, Y4, Y5
+	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -8002,12 +8249,13 @@ groupmeet1next:
 	VBROADCASTSS (R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y3, Y11
-	VMOVAPS      Y4, Y10
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y3, Y12
+	VMOVAPS      Y4, Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -8016,19 +8264,20 @@ groupmeet1mix:
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y14, Y14
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -8053,12 +8302,13 @@ groupmeet2next:
 	VBROADCASTSS (R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y4, Y11
-	VMOVAPS      Y5, Y10
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y5, Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -8067,19 +8317,20 @@ groupmeet2mix:
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y14, Y14
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBLENDVPS    Y0, Y5, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -8104,12 +8355,13 @@ groupmeet3next:
 	VBROADCASTSS (R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y5, Y11
-	VMOVAPS      Y6, Y10
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -8118,19 +8370,20 @@ groupmeet3mix:
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VMOVDQU      constantsAVX2<>+4(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y14, Y14
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y6, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y5, Y12, Y12
+	VBLENDVPS    Y0, Y6, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -8141,103 +8394,122 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   160(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y14, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y14, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   192(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y10, Y2
-	VADDPS    Y14, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   224(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y3
-	VMINPS    Y3, Y10, Y3
-	VADDPS    Y14, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y14, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   256(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y4
-	VMINPS    Y4, Y10, Y4
-	VADDPS    Y14, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y14, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 128(SP)
-	JMP       grouptailback
+	VMOVUPS      160(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (SP)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      192(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VADDPS       Y15, Y2, Y3
+	VMULPS       Y14, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      224(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      256(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VADDPS       Y15, Y4, Y5
+	VMULPS       Y14, Y5, Y5
+	VADDPS       Y15, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 128(SP)
+	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	MOVQ         R10, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
+	VXORPS Y15, Y15, Y15
+	MOVQ   R13, R11
+	SUBQ   BX, R15
+	ADDQ   R15, BX
+	ADDQ   R15, R8
+	ADDQ   R15, R9
+	MOVQ   R10, R13
+	SUBQ   R15, R15
+	ADDQ   $+32, R15
+	JMP    grouppieces
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
 	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
 	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -8245,34 +8517,34 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVNTPS     Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VMOVNTPS     Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8291,54 +8563,66 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y9, Y1
-	VMINPS    Y1, Y7, Y1
-	VADDPS    Y14, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y14, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y9, Y2
-	VMINPS    Y2, Y7, Y2
-	VADDPS    Y14, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y8, Y3
-	VMINPS    Y3, Y6, Y3
-	VADDPS    Y14, Y3, Y4
-	VMULPS    Y12, Y4, Y4
-	VADDPS    Y14, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y8, Y4
-	VMINPS    Y4, Y6, Y4
-	VADDPS    Y14, Y4, Y5
-	VMULPS    Y12, Y5, Y5
-	VADDPS    Y14, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (SI)
-	JMP       short2back
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VADDPS       Y15, Y2, Y3
+	VMULPS       Y14, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y4
+	VMINPS       Y4, Y9, Y4
+	VADDPS       Y15, Y4, Y5
+	VMULPS       Y13, Y5, Y5
+	VADDPS       Y15, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          short2back
 
 lanerare:
 	VMOVUPS      (DX), Y0
@@ -8346,70 +8630,86 @@ lanerare:
 	VMOVUPS      (R9), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y4, Y4
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y2, Y3
-	VADDPS       Y14, Y3, Y2
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, (DI)
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VMOVUPS      32(R9), Y2
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y2, Y4, Y4
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y2, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y5, Y5
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y2, Y4
-	VADDPS       Y14, Y4, Y2
+	VMINPS       Y4, Y5, Y4
+	VADDPS       Y15, Y4, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y1, Y2, Y5, Y1
+	VMOVUPS      Y1, 32(DI)
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VMOVUPS      64(R9), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y6, Y6
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y2, Y5
-	VADDPS       Y14, Y5, Y2
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 64(DI)
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VMOVUPS      96(R9), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y2, Y7, Y7
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y7, Y7
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y2, Y6
-	VADDPS       Y14, Y6, Y2
+	VMINPS       Y6, Y7, Y6
+	VADDPS       Y15, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y1, Y2, Y7, Y1
+	VMOVUPS      Y1, 96(DI)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -8424,70 +8724,86 @@ lanetailrare:
 	VMOVUPS      544(SP), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y4, Y4
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y2, Y3
-	VADDPS       Y14, Y3, Y2
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, (SP)
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
 	VMOVUPS      576(SP), Y2
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y2, Y4, Y4
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y2, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y5, Y5
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y2, Y4
-	VADDPS       Y14, Y4, Y2
+	VMINPS       Y4, Y5, Y4
+	VADDPS       Y15, Y4, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y1, Y2, Y5, Y1
+	VMOVUPS      Y1, 32(SP)
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
 	VMOVUPS      608(SP), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y6, Y6
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y2, Y5
-	VADDPS       Y14, Y5, Y2
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 64(SP)
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VMOVUPS      256(SP), Y0
 	VMOVUPS      384(SP), Y1
 	VMOVUPS      640(SP), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y2, Y7, Y7
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y7, Y7
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y2, Y6
-	VADDPS       Y14, Y6, Y2
+	VMINPS       Y6, Y7, Y6
+	VADDPS       Y15, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y1, Y2, Y7, Y1
+	VMOVUPS      Y1, 96(SP)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+32(SB), Y0
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -8502,7 +8818,7 @@ TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $800-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, table
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -8605,7 +8921,7 @@ grouploop:
 	VADDPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -8722,7 +9038,7 @@ groupmeet3:
 	VADDPS       Y4, Y3, Y3
 	VMOVUPS      Y3, 96(DI)
 	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVUPS      constantsAVX2<>+32(SB), Y3
+	VMOVUPS      constantsAVX2<>+36(SB), Y3
 	VPACKSSDW    Y0, Y7, Y7
 	VPACKSSDW    Y2, Y1, Y1
 	VPACKSSWB    Y1, Y7, Y7
@@ -8937,7 +9253,7 @@ piece5:
 	VCMPPS       $0x00, Y4, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+36(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -9161,7 +9477,7 @@ short2loop:
 	VADDPS       Y10, Y5, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9265,7 +9581,7 @@ laneloop:
 	VADDPS       Y8, Y4, Y4
 	VMOVUPS      Y4, 96(DI)
 	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9701,7 +10017,7 @@ piece35:
 	VCMPPS       $0x00, Y12, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+32(SB), Y4
+	VMOVUPS   constantsAVX2<>+36(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -9900,7 +10216,7 @@ groupstream:
 	VADDPS       Y12, Y5, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -9916,69 +10232,81 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y12, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y12, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (SI)
-	JMP       groupback
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y13, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y13, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -10016,7 +10344,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -10054,7 +10382,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+4(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -10092,7 +10420,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -10110,62 +10438,74 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   160(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   192(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   224(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y12, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   256(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y12, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, 128(SP)
-	JMP       grouptailback
+	VMOVUPS      160(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (SP)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      192(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y13, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      224(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      256(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y13, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, 128(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -10255,7 +10595,7 @@ short2stream:
 	VADDPS       Y10, Y5, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+32(SB), Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -10274,194 +10614,230 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (DX), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y11, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y11, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VSUBPS    Y10, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y12, Y4, Y4
-	VADDPS    Y10, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VSUBPS    Y10, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y12, Y5, Y5
-	VADDPS    Y10, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSWB Y3, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (SI)
-	JMP       short2back
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y11, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y13, Y3, Y3
+	VADDPS       Y11, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y10, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y12, Y5, Y5
+	VADDPS       Y10, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VMOVUPS      Y1, (SI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y2, Y4, Y4
-	VMOVUPS   Y4, (DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   32(DX), Y0
-	VMOVUPS   32(BX), Y1
-	VMOVUPS   32(R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y2, Y5, Y5
-	VMOVUPS   Y5, 32(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   64(DX), Y0
-	VMOVUPS   64(BX), Y1
-	VMOVUPS   64(R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y2, Y6, Y6
-	VMOVUPS   Y6, 64(DI)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VMOVUPS   96(DX), Y0
-	VMOVUPS   96(BX), Y1
-	VMOVUPS   96(R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y6
-	VMINPS    Y6, Y14, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y7
-	VMULPS    Y1, Y7, Y7
-	VADDPS    Y2, Y7, Y7
-	VMOVUPS   Y7, 96(DI)
-	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, (SI)
-	JMP       laneback
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y5, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, (SI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   160(SP), Y0
-	VMOVUPS   288(SP), Y1
-	VMOVUPS   544(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y2, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   192(SP), Y0
-	VMOVUPS   320(SP), Y1
-	VMOVUPS   576(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y2, Y5, Y5
-	VMOVUPS   Y5, 32(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   224(SP), Y0
-	VMOVUPS   352(SP), Y1
-	VMOVUPS   608(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y2, Y6, Y6
-	VMOVUPS   Y6, 64(SP)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VMOVUPS   256(SP), Y0
-	VMOVUPS   384(SP), Y1
-	VMOVUPS   640(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y6
-	VMINPS    Y6, Y14, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y7
-	VMULPS    Y1, Y7, Y7
-	VADDPS    Y2, Y7, Y7
-	VMOVUPS   Y7, 96(SP)
-	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVUPS   constantsAVX2<>+32(SB), Y0
-	VPACKSSDW Y4, Y3, Y3
-	VPACKSSDW Y6, Y5, Y5
-	VPACKSSWB Y5, Y3, Y3
-	VPERMD    Y3, Y0, Y3
-	VPABSB    Y3, Y3
-	VMOVUPS   Y3, 128(SP)
-	JMP       lanetailback
+	VMOVUPS      160(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMOVUPS      544(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMOVUPS      576(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y5, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMOVUPS      608(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      256(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMOVUPS      640(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVUPS      constantsAVX2<>+36(SB), Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSWB    Y5, Y3, Y3
+	VPERMD       Y3, Y0, Y3
+	VPABSB       Y3, Y3
+	VMOVUPS      Y3, 128(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
@@ -11624,62 +12000,71 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y12, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y12, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y12, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y12, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 3(SI)
-	JMP       groupback
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y12, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y12, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y12, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBLENDVPS    Y6, Y5, Y4, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBLENDVPS    Y7, Y6, Y4, Y7
+	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
@@ -11712,7 +12097,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
@@ -11745,7 +12130,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+4(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
@@ -11778,7 +12163,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
@@ -11793,55 +12178,64 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   144(SP), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y12, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   176(SP), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y12, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   208(SP), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y12, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   240(SP), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y12, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 131(SP)
-	JMP       grouptailback
+	VMOVUPS      144(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y12, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (SP)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      176(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y12, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y5
+	VMOVUPS      Y5, 32(SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      208(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y12, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBLENDVPS    Y6, Y5, Y4, Y6
+	VMOVUPS      Y6, 64(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      240(SP), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y12, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBLENDVPS    Y7, Y6, Y4, Y7
+	VMOVUPS      Y7, 96(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 131(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -11929,188 +12323,214 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VADDPS    Y13, Y1, Y2
-	VMULPS    Y12, Y2, Y2
-	VADDPS    Y13, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y12, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y11, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y11, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y11, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 3(SI)
-	JMP       short2back
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VADDPS       Y13, Y1, Y2
+	VMULPS       Y12, Y2, Y2
+	VADDPS       Y13, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y12, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y5
+	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y11, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBLENDVPS    Y6, Y5, Y4, Y6
+	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y11, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y11, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y7
+	VBLENDVPS    Y7, Y6, Y4, Y7
+	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, (DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   32(DX), Y0
-	VMOVUPS   32(BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 32(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   64(DX), Y0
-	VMOVUPS   64(BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 64(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   96(DX), Y0
-	VMOVUPS   96(BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VADDPS    Y13, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y13, Y6, Y6
-	VMOVUPS   Y6, 96(DI)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VMOVMSKPS Y2, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 3(SI)
-	JMP       laneback
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y1
+	VMOVUPS      Y1, 64(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y7, Y4, Y1
+	VMOVUPS      Y1, 96(DI)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   144(SP), Y0
-	VMOVUPS   272(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VADDPS    Y13, Y2, Y3
-	VMULPS    Y1, Y3, Y3
-	VADDPS    Y13, Y3, Y3
-	VMOVUPS   Y3, (SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   176(SP), Y0
-	VMOVUPS   304(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VADDPS    Y13, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y13, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   208(SP), Y0
-	VMOVUPS   336(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VADDPS    Y13, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y13, Y5, Y5
-	VMOVUPS   Y5, 64(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   240(SP), Y0
-	VMOVUPS   368(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VADDPS    Y13, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y13, Y6, Y6
-	VMOVUPS   Y6, 96(SP)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 131(SP)
-	JMP       lanetailback
+	VMOVUPS      144(SP), Y0
+	VMOVUPS      272(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VADDPS       Y13, Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y3, Y4, Y1
+	VMOVUPS      Y1, (SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      176(SP), Y0
+	VMOVUPS      304(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VADDPS       Y13, Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y13, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBLENDVPS    Y1, Y5, Y4, Y1
+	VMOVUPS      Y1, 32(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      208(SP), Y0
+	VMOVUPS      336(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBLENDVPS    Y1, Y6, Y4, Y1
+	VMOVUPS      Y1, 64(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      240(SP), Y0
+	VMOVUPS      368(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VADDPS       Y13, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y13, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBLENDVPS    Y1, Y7, Y4, Y1
+	VMOVUPS      Y1, 96(SP)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 131(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, BMI2, FMA3, MMX+
 TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $1168-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 zeroPoint, R10 elements left, R11 groups left, R12 length
-	// per call: Y15 most, Y14 0x0
-	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         mask+8(FP), SI
-	MOVQ         x+16(FP), DX
-	MOVQ         scale+24(FP), BX
-	MOVQ         recip+32(FP), R8
-	MOVQ         zeroPoint+40(FP), R9
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
+	// per call: Y15 0x0
+	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: recip, least, most, 0x7fc00000
+	// vector registers in use at once: 15
+	MOVQ   y+0(FP), DI
+	MOVQ   mask+8(FP), SI
+	MOVQ   x+16(FP), DX
+	MOVQ   scale+24(FP), BX
+	MOVQ   recip+32(FP), R8
+	MOVQ   zeroPoint+40(FP), R9
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+56(FP), R11
+	MOVQ   length+64(FP), R12
+	CMPQ   R12, $+1
+	JEQ    lanes
+	CMPQ   R12, $+16
+	JEQ    short2
 
 groups:
 	MOVQ  R12, R10
@@ -12122,14 +12542,14 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 	SUBQ         R11, R10
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -12137,21 +12557,29 @@ groupbegin:
 
 grouploop:
 	VMOVUPS      (DX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12159,31 +12587,31 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
 	VMOVUPS      Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
@@ -12211,14 +12639,15 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
 
 groupmeet:
 	MOVQ R11, R13
@@ -12227,46 +12656,46 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y12, 656(SP)
-	VMOVUPS      Y11, 912(SP)
-	VMOVUPS      Y10, 1040(SP)
+	VMOVUPS      Y13, 656(SP)
+	VMOVUPS      Y12, 912(SP)
+	VMOVUPS      Y11, 1040(SP)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y14, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y12, 688(SP)
-	VMOVUPS      Y11, 944(SP)
-	VMOVUPS      Y10, 1072(SP)
+	VMOVUPS      Y13, 688(SP)
+	VMOVUPS      Y12, 944(SP)
+	VMOVUPS      Y11, 1072(SP)
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y14, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y12, 720(SP)
-	VMOVUPS      Y11, 976(SP)
-	VMOVUPS      Y10, 1104(SP)
+	VMOVUPS      Y13, 720(SP)
+	VMOVUPS      Y12, 976(SP)
+	VMOVUPS      Y11, 1104(SP)
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y14, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y12, 752(SP)
-	VMOVUPS      Y11, 1008(SP)
-	VMOVUPS      Y10, 1136(SP)
+	VMOVUPS      Y13, 752(SP)
+	VMOVUPS      Y12, 1008(SP)
+	VMOVUPS      Y11, 1136(SP)
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y13, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y13, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12279,7 +12708,7 @@ groupmeet3:
 	VMOVUPS      1040(SP), Y5
 	VMINPS       Y0, Y5, Y0
 	VMOVUPS      656(SP), Y5
-	VFMADD213PS  Y14, Y0, Y5
+	VFMADD213PS  Y15, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
@@ -12288,7 +12717,7 @@ groupmeet3:
 	VMOVUPS      1072(SP), Y5
 	VMINPS       Y1, Y5, Y1
 	VMOVUPS      688(SP), Y5
-	VFMADD213PS  Y14, Y1, Y5
+	VFMADD213PS  Y15, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
@@ -12297,7 +12726,7 @@ groupmeet3:
 	VMOVUPS      1104(SP), Y5
 	VMINPS       Y2, Y5, Y2
 	VMOVUPS      720(SP), Y5
-	VFMADD213PS  Y14, Y2, Y5
+	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
@@ -12306,7 +12735,7 @@ groupmeet3:
 	VMOVUPS      1136(SP), Y5
 	VMINPS       Y3, Y5, Y3
 	VMOVUPS      752(SP), Y5
-	VFMADD213PS  Y14, Y3, Y5
+	VFMADD213PS  Y15, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
@@ -12329,15 +12758,14 @@ groupmeet3:
 	JLT          groupmeet
 
 groupmet:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         R10, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	VXORPS Y15, Y15, Y15
+	CMPQ   R11, $+1
+	JLT    groupnext
+	CMPQ   R10, $+32
+	JLT    grouptail
+	CMPQ   R11, $+32
+	JLT    groupmeet
+	JMP    groupbegin
 
 groupnext:
 	TESTQ R10, R10
@@ -12363,14 +12791,14 @@ grouppieces:
 	MOVQ R11, R10
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (BX), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 	XORL         AX, AX
 	MOVQ         AX, 144(SP)
 	MOVQ         AX, 152(SP)
@@ -12456,21 +12884,29 @@ piece4:
 
 piece5:
 	VMOVUPS      144(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      176(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      208(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      240(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12478,37 +12914,37 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVUPS      Y5, (SP)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	CMPQ         R10, $+9
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+17
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
 	VMOVUPS      Y5, 64(SP)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	CMPQ         R10, $+25
 	JLT          grouptailnarrow
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y3, Y5
 	VMOVUPS      Y5, 96(SP)
 	VCMPPS       $0x00, Y4, Y3, Y3
 
@@ -12645,38 +13081,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
 	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -12684,31 +13128,31 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VMOVUPS      Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VMOVUPS      Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
@@ -12779,49 +13223,53 @@ laneloop:
 	VMOVUPS      (R9), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y14, Y1, Y3
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, (DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VMOVUPS      32(R9), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y3
+	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y3, Y3
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y2, Y5
+	VMINPS       Y2, Y3, Y2
+	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 32(DI)
 	VCMPPS       $0x00, Y4, Y2, Y2
 	VMOVUPS      64(R9), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y0, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y4, Y4
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y14, Y3, Y7
+	VMINPS       Y3, Y4, Y3
+	VFMADD213PS  Y15, Y3, Y7
 	VMOVUPS      Y7, 64(DI)
 	VCMPPS       $0x00, Y6, Y3, Y3
 	VMOVUPS      96(R9), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y4, Y9
+	VMINPS       Y4, Y5, Y4
+	VFMADD213PS  Y15, Y4, Y9
 	VMOVUPS      Y9, 96(DI)
 	VCMPPS       $0x00, Y8, Y4, Y4
 	VMOVMSKPS    Y1, AX
@@ -13216,13 +13664,14 @@ piece31:
 	VMOVUPS      528(SP), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y14, Y1, Y3
+	VMINPS       Y1, Y10, Y1
+	VFMADD213PS  Y15, Y1, Y3
 	VMOVUPS      Y3, (SP)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	CMPQ         R10, $+9
@@ -13230,13 +13679,14 @@ piece31:
 	VMOVUPS      560(SP), Y0
 	VBROADCASTSS least+48(FP), Y2
 	VPSUBD       Y0, Y2, Y2
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y3
+	VPSUBD       Y0, Y3, Y3
 	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y3, Y3
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y2, Y5
+	VMINPS       Y2, Y3, Y2
+	VFMADD213PS  Y15, Y2, Y5
 	VMOVUPS      Y5, 32(SP)
 	VCMPPS       $0x00, Y4, Y2, Y2
 	CMPQ         R10, $+17
@@ -13244,13 +13694,14 @@ piece31:
 	VMOVUPS      592(SP), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y0, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y4, Y4
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y14, Y3, Y7
+	VMINPS       Y3, Y4, Y3
+	VFMADD213PS  Y15, Y3, Y7
 	VMOVUPS      Y7, 64(SP)
 	VCMPPS       $0x00, Y6, Y3, Y3
 	CMPQ         R10, $+25
@@ -13258,13 +13709,14 @@ piece31:
 	VMOVUPS      624(SP), Y0
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y0, Y4, Y4
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y5, Y5
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y4, Y9
+	VMINPS       Y4, Y5, Y4
+	VFMADD213PS  Y15, Y4, Y9
 	VMOVUPS      Y9, 96(SP)
 	VCMPPS       $0x00, Y8, Y4, Y4
 
@@ -13379,21 +13831,29 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	PREFETCHNTA  64(DX)(CX*1)
 	VMOVUPS      (DX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y14, Y3, Y0
+	VBROADCASTSS (R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y14, Y4, Y0
+	VBROADCASTSS (R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13401,31 +13861,31 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVNTPS     Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
+	VMAXPS       Y3, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y2, Y5
 	VMOVNTPS     Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
+	VMAXPS       Y4, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y3, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
@@ -13445,55 +13905,67 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y14, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y14, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y10, Y2
-	VADDPS    Y14, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y3
-	VMINPS    Y3, Y10, Y3
-	VADDPS    Y14, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y14, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y4
-	VMINPS    Y4, Y10, Y4
-	VADDPS    Y14, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y14, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 3(SI)
-	JMP       groupback
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VADDPS       Y15, Y2, Y3
+	VMULPS       Y14, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VADDPS       Y15, Y4, Y5
+	VMULPS       Y14, Y5, Y5
+	VADDPS       Y15, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -13501,19 +13973,20 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VPSUBD       Y3, Y15, Y4
-	VCVTDQ2PS    Y4, Y3
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y3, Y4, Y5
+	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y1, Y14, Y14
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0
@@ -13538,12 +14011,13 @@ groupmeet1next:
 	VBROADCASTSS (R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y3, Y11
-	VMOVAPS      Y4, Y10
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y3, Y12
+	VMOVAPS      Y4, Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet1
 
@@ -13552,19 +14026,20 @@ groupmeet1mix:
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
 	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
+	VMOVDQU      constantsAVX2<>+4(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y14, Y14
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1
@@ -13589,12 +14064,13 @@ groupmeet2next:
 	VBROADCASTSS (R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y4, Y11
-	VMOVAPS      Y5, Y10
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y4, Y12
+	VMOVAPS      Y5, Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet2
 
@@ -13603,19 +14079,20 @@ groupmeet2mix:
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
 	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y14, Y14
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBLENDVPS    Y0, Y5, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2
@@ -13640,12 +14117,13 @@ groupmeet3next:
 	VBROADCASTSS (R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y5, Y11
-	VMOVAPS      Y6, Y10
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (BX), Y13
+	VMOVAPS      Y5, Y12
+	VMOVAPS      Y6, Y11
 	CMPQ         R11, $+0
 	JGE          groupmeet3
 
@@ -13654,19 +14132,20 @@ groupmeet3mix:
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
 	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
+	VMOVDQU      constantsAVX2<>+4(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y14, Y14
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y6, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y5, Y12, Y12
+	VBLENDVPS    Y0, Y6, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3
@@ -13677,104 +14156,123 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   144(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y1
-	VMINPS    Y1, Y10, Y1
-	VADDPS    Y14, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y14, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   176(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y2
-	VMINPS    Y2, Y10, Y2
-	VADDPS    Y14, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   208(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y3
-	VMINPS    Y3, Y10, Y3
-	VADDPS    Y14, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y14, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   240(SP), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y11, Y4
-	VMINPS    Y4, Y10, Y4
-	VADDPS    Y14, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y14, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 131(SP)
-	JMP       grouptailback
+	VMOVUPS      144(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (SP)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      176(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y2
+	VMINPS       Y2, Y12, Y2
+	VADDPS       Y15, Y2, Y3
+	VMULPS       Y14, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      208(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y3
+	VMINPS       Y3, Y12, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y14, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      240(SP), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y13, Y4
+	VMINPS       Y4, Y12, Y4
+	VADDPS       Y15, Y4, Y5
+	VMULPS       Y14, Y5, Y5
+	VADDPS       Y15, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 131(SP)
+	JMP          grouptailback
 
 groupmeetrare:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         R13, R11
-	SUBQ         BX, R15
-	ADDQ         R15, BX
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	MOVQ         R10, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
+	VXORPS Y15, Y15, Y15
+	MOVQ   R13, R11
+	SUBQ   BX, R15
+	ADDQ   R15, BX
+	ADDQ   R15, R8
+	ADDQ   R15, R9
+	MOVQ   R10, R13
+	SUBQ   R15, R15
+	ADDQ   $+32, R15
+	JMP    grouppieces
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
 	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (BX), Y14
+	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R9), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R9), Y2
 	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
 	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y14, Y1, Y0
+	VBROADCASTSS (R8), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VBROADCASTSS (R8), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y14, Y2, Y0
+	VBROADCASTSS (R8), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R8), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS 4(R8), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS 4(R8), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS 4(R8), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -13782,31 +14280,31 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
+	VMAXPS       Y2, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y1, Y5
 	VMOVNTPS     Y5, 32(DI)
 	VCMPPS       $0x00, Y2, Y1, Y1
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
+	VMAXPS       Y3, Y11, Y2
+	VMINPS       Y2, Y9, Y2
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y2, Y5
 	VMOVNTPS     Y5, 64(DI)
 	VCMPPS       $0x00, Y3, Y2, Y2
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
+	VMAXPS       Y4, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y13, Y3, Y5
 	VMOVNTPS     Y5, 96(DI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	VMOVMSKPS    Y0, AX
@@ -13829,55 +14327,67 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y9, Y1
-	VMINPS    Y1, Y7, Y1
-	VADDPS    Y14, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y14, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y9, Y2
-	VMINPS    Y2, Y7, Y2
-	VADDPS    Y14, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y8, Y3
-	VMINPS    Y3, Y6, Y3
-	VADDPS    Y14, Y3, Y4
-	VMULPS    Y12, Y4, Y4
-	VADDPS    Y14, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y8, Y4
-	VMINPS    Y4, Y6, Y4
-	VADDPS    Y14, Y4, Y5
-	VMULPS    Y12, Y5, Y5
-	VADDPS    Y14, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 3(SI)
-	JMP       short2back
+	VMOVUPS      (DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y1
+	VMINPS       Y1, Y10, Y1
+	VADDPS       Y15, Y1, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VDIVPS       Y14, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y12, Y2
+	VMINPS       Y2, Y10, Y2
+	VADDPS       Y15, Y2, Y3
+	VMULPS       Y14, Y3, Y3
+	VADDPS       Y15, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y3
+	VMINPS       Y3, Y9, Y3
+	VADDPS       Y15, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y15, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y11, Y4
+	VMINPS       Y4, Y9, Y4
+	VADDPS       Y15, Y4, Y5
+	VMULPS       Y13, Y5, Y5
+	VADDPS       Y15, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
 
 lanerare:
 	VMOVUPS      (DX), Y0
@@ -13885,68 +14395,84 @@ lanerare:
 	VMOVUPS      (R9), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y4, Y4
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y2, Y3
-	VADDPS       Y14, Y3, Y2
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, (DI)
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
 	VMOVUPS      32(R9), Y2
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y2, Y4, Y4
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y2, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y5, Y5
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y2, Y4
-	VADDPS       Y14, Y4, Y2
+	VMINPS       Y4, Y5, Y4
+	VADDPS       Y15, Y4, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y1, Y2, Y5, Y1
+	VMOVUPS      Y1, 32(DI)
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
 	VMOVUPS      64(R9), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y6, Y6
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y2, Y5
-	VADDPS       Y14, Y5, Y2
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 64(DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 64(DI)
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
 	VMOVUPS      96(R9), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y2, Y7, Y7
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y7, Y7
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y2, Y6
-	VADDPS       Y14, Y6, Y2
+	VMINPS       Y6, Y7, Y6
+	VADDPS       Y15, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 96(DI)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y1, Y2, Y7, Y1
+	VMOVUPS      Y1, 96(DI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
@@ -13964,68 +14490,84 @@ lanetailrare:
 	VMOVUPS      528(SP), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y4, Y4
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y2, Y3
-	VADDPS       Y14, Y3, Y2
+	VMINPS       Y3, Y4, Y3
+	VADDPS       Y15, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y1, Y2, Y4, Y1
+	VMOVUPS      Y1, (SP)
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VMOVUPS      176(SP), Y0
 	VMOVUPS      304(SP), Y1
 	VMOVUPS      560(SP), Y2
 	VBROADCASTSS least+48(FP), Y4
 	VPSUBD       Y2, Y4, Y4
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y2, Y5, Y5
 	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y5, Y5
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y2, Y4
-	VADDPS       Y14, Y4, Y2
+	VMINPS       Y4, Y5, Y4
+	VADDPS       Y15, Y4, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y1, Y2, Y5, Y1
+	VMOVUPS      Y1, 32(SP)
 	VCMPPS       $0x00, Y0, Y4, Y4
 	VMOVUPS      208(SP), Y0
 	VMOVUPS      336(SP), Y1
 	VMOVUPS      592(SP), Y2
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y2, Y5, Y5
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y2, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y6, Y6
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y2, Y5
-	VADDPS       Y14, Y5, Y2
+	VMINPS       Y5, Y6, Y5
+	VADDPS       Y15, Y5, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 64(SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y1, Y2, Y6, Y1
+	VMOVUPS      Y1, 64(SP)
 	VCMPPS       $0x00, Y0, Y5, Y5
 	VMOVUPS      240(SP), Y0
 	VMOVUPS      368(SP), Y1
 	VMOVUPS      624(SP), Y2
 	VBROADCASTSS least+48(FP), Y6
 	VPSUBD       Y2, Y6, Y6
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y2, Y7, Y7
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y7, Y7
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y2, Y6
-	VADDPS       Y14, Y6, Y2
+	VMINPS       Y6, Y7, Y6
+	VADDPS       Y15, Y6, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VMOVUPS      Y2, 96(SP)
+	VADDPS       Y15, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y1, Y2, Y7, Y1
+	VMOVUPS      Y1, 96(SP)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 128(SP)
@@ -14043,7 +14585,7 @@ TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $784-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 minval, R10 elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -15416,70 +15958,82 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS   (DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y12, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y12, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 3(SI)
-	JMP       groupback
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y13, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y13, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+4(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -15517,7 +16071,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+4(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -15555,7 +16109,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+4(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -15593,7 +16147,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -15611,63 +16165,75 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS   144(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y12, Y2, Y2
-	VMOVUPS   Y2, (SP)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   176(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y12, Y3, Y3
-	VMOVUPS   Y3, 32(SP)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   208(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y13, Y4, Y4
-	VADDPS    Y12, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   240(SP), Y0
-	VSUBPS    Y12, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y13, Y5, Y5
-	VADDPS    Y12, Y5, Y5
-	VMOVUPS   Y5, 96(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 131(SP)
-	JMP       grouptailback
+	VMOVUPS      144(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (SP)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      176(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y13, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(SP)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      208(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y13, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      240(SP), Y0
+	VSUBPS       Y12, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y13, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 131(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -15777,212 +16343,249 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS   (DX), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y1
-	VMINPS    Y1, Y14, Y1
-	VXORPS    Y2, Y2, Y2
-	VADDPS    Y2, Y1, Y2
-	VMULPS    Y13, Y2, Y2
-	VADDPS    Y11, Y2, Y2
-	VMOVUPS   Y2, (DI)
-	VCMPPS    $0x00, Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VSUBPS    Y11, Y0, Y0
-	VDIVPS    Y13, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y2
-	VMINPS    Y2, Y14, Y2
-	VXORPS    Y3, Y3, Y3
-	VADDPS    Y3, Y2, Y3
-	VMULPS    Y13, Y3, Y3
-	VADDPS    Y11, Y3, Y3
-	VMOVUPS   Y3, 32(DI)
-	VCMPPS    $0x00, Y0, Y2, Y2
-	VMOVUPS   64(DX), Y0
-	VSUBPS    Y10, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y12, Y4, Y4
-	VADDPS    Y10, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   96(DX), Y0
-	VSUBPS    Y10, Y0, Y0
-	VDIVPS    Y12, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y12, Y5, Y5
-	VADDPS    Y10, Y5, Y5
-	VMOVUPS   Y5, 96(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVMSKPS Y1, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y2, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 3(SI)
-	JMP       short2back
+	VMOVUPS      (DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y2
+	VMULPS       Y13, Y2, Y2
+	VADDPS       Y11, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBLENDVPS    Y3, Y2, Y4, Y3
+	VMOVUPS      Y3, (DI)
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VSUBPS       Y11, Y0, Y0
+	VDIVPS       Y13, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y2
+	VMINPS       Y2, Y14, Y2
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
+	VMULPS       Y13, Y3, Y3
+	VADDPS       Y11, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VBLENDVPS    Y4, Y3, Y5, Y4
+	VMOVUPS      Y4, 32(DI)
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VMOVUPS      64(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       Y10, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VMOVUPS      Y5, 64(DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      96(DX), Y0
+	VSUBPS       Y10, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y12, Y5, Y5
+	VADDPS       Y10, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VBLENDVPS    Y6, Y5, Y7, Y6
+	VMOVUPS      Y6, 96(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 3(SI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y2, Y4, Y4
-	VMOVUPS   Y4, (DI)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   32(DX), Y0
-	VMOVUPS   32(BX), Y1
-	VMOVUPS   32(R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y2, Y5, Y5
-	VMOVUPS   Y5, 32(DI)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   64(DX), Y0
-	VMOVUPS   64(BX), Y1
-	VMOVUPS   64(R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y2, Y6, Y6
-	VMOVUPS   Y6, 64(DI)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VMOVUPS   96(DX), Y0
-	VMOVUPS   96(BX), Y1
-	VMOVUPS   96(R9), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y6
-	VMINPS    Y6, Y14, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y7
-	VMULPS    Y1, Y7, Y7
-	VADDPS    Y2, Y7, Y7
-	VMOVUPS   Y7, 96(DI)
-	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVMSKPS Y3, AX
-	MOVB      AL, (SI)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 1(SI)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 2(SI)
-	VMOVMSKPS Y6, AX
-	MOVB      AL, 3(SI)
-	JMP       laneback
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
+	VMOVUPS      Y1, (DI)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y5, Y2, Y1
+	VMOVUPS      Y1, 32(DI)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
+	VMOVUPS      Y1, 64(DI)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      96(R9), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VMOVUPS      Y1, 96(DI)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, (SI)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(SI)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(SI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS   144(SP), Y0
-	VMOVUPS   272(SP), Y1
-	VMOVUPS   528(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y3
-	VMINPS    Y3, Y14, Y3
-	VXORPS    Y4, Y4, Y4
-	VADDPS    Y4, Y3, Y4
-	VMULPS    Y1, Y4, Y4
-	VADDPS    Y2, Y4, Y4
-	VMOVUPS   Y4, (SP)
-	VCMPPS    $0x00, Y0, Y3, Y3
-	VMOVUPS   176(SP), Y0
-	VMOVUPS   304(SP), Y1
-	VMOVUPS   560(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y4
-	VMINPS    Y4, Y14, Y4
-	VXORPS    Y5, Y5, Y5
-	VADDPS    Y5, Y4, Y5
-	VMULPS    Y1, Y5, Y5
-	VADDPS    Y2, Y5, Y5
-	VMOVUPS   Y5, 32(SP)
-	VCMPPS    $0x00, Y0, Y4, Y4
-	VMOVUPS   208(SP), Y0
-	VMOVUPS   336(SP), Y1
-	VMOVUPS   592(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y5
-	VMINPS    Y5, Y14, Y5
-	VXORPS    Y6, Y6, Y6
-	VADDPS    Y6, Y5, Y6
-	VMULPS    Y1, Y6, Y6
-	VADDPS    Y2, Y6, Y6
-	VMOVUPS   Y6, 64(SP)
-	VCMPPS    $0x00, Y0, Y5, Y5
-	VMOVUPS   240(SP), Y0
-	VMOVUPS   368(SP), Y1
-	VMOVUPS   624(SP), Y2
-	VSUBPS    Y2, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y0
-	VMAXPS    Y0, Y15, Y6
-	VMINPS    Y6, Y14, Y6
-	VXORPS    Y7, Y7, Y7
-	VADDPS    Y7, Y6, Y7
-	VMULPS    Y1, Y7, Y7
-	VADDPS    Y2, Y7, Y7
-	VMOVUPS   Y7, 96(SP)
-	VCMPPS    $0x00, Y0, Y6, Y6
-	VMOVMSKPS Y3, AX
-	MOVB      AL, 128(SP)
-	VMOVMSKPS Y4, AX
-	MOVB      AL, 129(SP)
-	VMOVMSKPS Y5, AX
-	MOVB      AL, 130(SP)
-	VMOVMSKPS Y6, AX
-	MOVB      AL, 131(SP)
-	JMP       lanetailback
+	VMOVUPS      144(SP), Y0
+	VMOVUPS      272(SP), Y1
+	VMOVUPS      528(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
+	VMOVUPS      Y1, (SP)
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VMOVUPS      176(SP), Y0
+	VMOVUPS      304(SP), Y1
+	VMOVUPS      560(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y5, Y2, Y1
+	VMOVUPS      Y1, 32(SP)
+	VCMPPS       $0x00, Y0, Y4, Y4
+	VMOVUPS      208(SP), Y0
+	VMOVUPS      336(SP), Y1
+	VMOVUPS      592(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y6, Y2, Y1
+	VMOVUPS      Y1, 64(SP)
+	VCMPPS       $0x00, Y0, Y5, Y5
+	VMOVUPS      240(SP), Y0
+	VMOVUPS      368(SP), Y1
+	VMOVUPS      624(SP), Y2
+	VSUBPS       Y2, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VMAXPS       Y0, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VMOVUPS      Y1, 96(SP)
+	VCMPPS       $0x00, Y0, Y6, Y6
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 128(SP)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 129(SP)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 130(SP)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 131(SP)
+	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000001
-DATA constantsAVX2<>+8(SB)/4, $0x00000002
-DATA constantsAVX2<>+12(SB)/4, $0x00000003
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000005
-DATA constantsAVX2<>+24(SB)/4, $0x00000006
-DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x00000000
-DATA constantsAVX2<>+36(SB)/4, $0x00000004
-DATA constantsAVX2<>+40(SB)/4, $0x00000001
-DATA constantsAVX2<>+44(SB)/4, $0x00000005
-DATA constantsAVX2<>+48(SB)/4, $0x00000002
-DATA constantsAVX2<>+52(SB)/4, $0x00000006
-DATA constantsAVX2<>+56(SB)/4, $0x00000003
-DATA constantsAVX2<>+60(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $64
+DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+4(SB)/4, $0x00000000
+DATA constantsAVX2<>+8(SB)/4, $0x00000001
+DATA constantsAVX2<>+12(SB)/4, $0x00000002
+DATA constantsAVX2<>+16(SB)/4, $0x00000003
+DATA constantsAVX2<>+20(SB)/4, $0x00000004
+DATA constantsAVX2<>+24(SB)/4, $0x00000005
+DATA constantsAVX2<>+28(SB)/4, $0x00000006
+DATA constantsAVX2<>+32(SB)/4, $0x00000007
+DATA constantsAVX2<>+36(SB)/4, $0x00000000
+DATA constantsAVX2<>+40(SB)/4, $0x00000004
+DATA constantsAVX2<>+44(SB)/4, $0x00000001
+DATA constantsAVX2<>+48(SB)/4, $0x00000005
+DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+56(SB)/4, $0x00000006
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $68

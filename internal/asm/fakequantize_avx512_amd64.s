@@ -979,43 +979,52 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         groupback
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1124,47 +1133,56 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1233,43 +1251,52 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         short2back
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -1330,133 +1357,160 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         short4back
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         laneback
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          lanetailback
 
 // func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2555,43 +2609,52 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         groupback
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2756,47 +2819,56 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z9, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -2877,43 +2949,52 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z8, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z8, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z0
-	VMINPS      Z0, Z7, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z0
-	VMINPS      Z0, Z7, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         short2back
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z8, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z8, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z7, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z7, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -2995,173 +3076,200 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z0
-	VMINPS      Z0, Z4, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z0
-	VMINPS      Z0, Z3, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z6, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z5, Z0
-	VMINPS      Z0, Z1, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         short4back
+	VMOVUPS      (SI), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z4, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z16
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z1, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(R8), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(R8), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(R8), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         laneback
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (R8), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(R8), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(R8), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(R8), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(R8), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(R8), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(R8), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z0
-	VMINPS      Z0, Z2, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (R8), K7, Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z2, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z3, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z13, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -4293,47 +4401,56 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (SI), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         groupback
+	VMOVUPS      (SI), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4456,51 +4573,60 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z12, Z0, Z0
+	VADDPS       Z10, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4579,47 +4705,56 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         short2back
+	VMOVUPS      (SI), Z0
+	VSUBPS.BCST  (R8), Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VSUBPS.BCST  (R8), Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VSUBPS.BCST  4(R8), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VSUBPS.BCST  4(R8), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (SI)(CX*1)
@@ -4689,153 +4824,180 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (SI), Z0
-	VSUBPS.BCST (R8), Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VADDPS.BCST (R8), Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VSUBPS.BCST 4(R8), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VADDPS.BCST 4(R8), Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VSUBPS.BCST 8(R8), Z0, Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VADDPS.BCST 8(R8), Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VSUBPS.BCST 12(R8), Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS.BCST 12(DX), Z0, Z0
-	VADDPS.BCST 12(R8), Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         short4back
+	VMOVUPS      (SI), Z0
+	VSUBPS.BCST  (R8), Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  (DX), Z0, Z0
+	VADDPS.BCST  (R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VSUBPS.BCST  4(R8), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  4(DX), Z0, Z0
+	VADDPS.BCST  4(R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VSUBPS.BCST  8(R8), Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  8(DX), Z0, Z0
+	VADDPS.BCST  8(R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VSUBPS.BCST  12(R8), Z0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS.BCST  12(DX), Z0, Z0
+	VADDPS.BCST  12(R8), Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (R8), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, (DI)
-	VMOVUPS     64(SI), Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(R8), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, 64(DI)
-	VMOVUPS     128(SI), Z0
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(R8), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, 128(DI)
-	VMOVUPS     192(SI), Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(R8), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, 192(DI)
-	JMP         laneback
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (R8), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DX), Z2
+	VMOVUPS      64(R8), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 64(DI)
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      128(R8), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 128(DI)
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      192(DX), Z2
+	VMOVUPS      192(R8), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 192(DI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMOVUPS.Z   (R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, (DI)
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z0
-	VMOVUPS.Z   64(DX), K7, Z1
-	VMOVUPS.Z   64(R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 64(DI)
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z0
-	VMOVUPS.Z   128(DX), K7, Z1
-	VMOVUPS.Z   128(R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 128(DI)
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z0
-	VMOVUPS.Z   192(DX), K7, Z1
-	VMOVUPS.Z   192(R8), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VADDPS      Z13, Z0, Z0
-	VMULPS      Z1, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMOVUPS     Z0, K7, 192(DI)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (SI), K7, Z0
+	VMOVUPS.Z    (DX), K7, Z1
+	VMOVUPS.Z    (R8), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, (DI)
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(SI), K7, Z0
+	VMOVUPS.Z    64(DX), K7, Z2
+	VMOVUPS.Z    64(R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 64(DI)
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(SI), K7, Z0
+	VMOVUPS.Z    128(DX), K7, Z2
+	VMOVUPS.Z    128(R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z0
+	VMOVUPS.Z    192(DX), K7, Z2
+	VMOVUPS.Z    192(R8), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VADDPS       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VADDPS       Z3, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, K7, 192(DI)
+	JMP          lanetailback
 
 // func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -4854,7 +5016,7 @@ TEXT ·FakeQuantizeBytesAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
 	MOVQ         groups+48(FP), R10
 	MOVQ         length+56(FP), R11
 	CMPQ         R11, $+1
@@ -5987,52 +6149,61 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         groupback
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6141,57 +6312,66 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (SI)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6274,52 +6454,61 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -6394,161 +6583,188 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  8(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z8, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  12(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, (DI)
-	VCMPPS      $0x00, Z0, Z2, K1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, 64(DI)
-	VCMPPS      $0x00, Z0, Z2, K2
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, 128(DI)
-	VCMPPS      $0x00, Z0, Z2, K3
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, 192(DI)
-	VCMPPS      $0x00, Z0, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VMOVUPS      Z3, (DI)
+	VCMPPS       $0x00, Z0, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z0, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z0, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z0, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, (DI)
-	VCMPPS      $0x00, Z0, Z2, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z2, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z2, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (SI)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VMOVUPS      Z3, K7, (DI)
+	VCMPPS       $0x00, Z0, Z2, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VMOVUPS      Z4, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VMOVUPS      Z4, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VMOVUPS      Z4, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          lanetailback
 
 // func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -6566,7 +6782,7 @@ TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS least+48(FP), Z15
 	VBROADCASTSS most+52(FP), Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -7822,52 +8038,61 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         groupback
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -8032,57 +8257,66 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (SI)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -8177,52 +8411,61 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z7, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z7, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z1
-	VMINPS      Z1, Z6, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z1
-	VMINPS      Z1, Z6, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z7, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z7, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z8, Z1
+	VMINPS       Z1, Z6, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z8, Z1
+	VMINPS       Z1, Z6, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -8318,201 +8561,228 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z16
-	VDIVPS      Z11, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z7, Z17
-	VMINPS      Z17, Z3, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS.BCST (BX), Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VMOVUPS     Z18, (DI)
-	VCMPPS      $0x00, Z16, Z17, K1
-	VMOVUPS     64(DX), Z16
-	VDIVPS      Z10, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z6, Z17
-	VMINPS      Z17, Z2, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS.BCST 4(BX), Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VMOVUPS     Z18, 64(DI)
-	VCMPPS      $0x00, Z16, Z17, K2
-	VMOVUPS     128(DX), Z16
-	VDIVPS      Z9, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z5, Z17
-	VMINPS      Z17, Z1, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS.BCST 8(BX), Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VMOVUPS     Z18, 128(DI)
-	VCMPPS      $0x00, Z16, Z17, K3
-	VMOVUPS     192(DX), Z16
-	VDIVPS      Z8, Z16, Z16
-	VRNDSCALEPS $0x08, Z16, Z16
-	VMAXPS      Z16, Z4, Z17
-	VMINPS      Z17, Z0, Z17
-	VADDPS      Z13, Z17, Z18
-	VMULPS.BCST 12(BX), Z18, Z18
-	VADDPS      Z13, Z18, Z18
-	VMOVUPS     Z18, 192(DI)
-	VCMPPS      $0x00, Z16, Z17, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z16
-	VMOVUPS     Z16, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z16
+	VDIVPS       Z11, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z7, Z17
+	VMINPS       Z17, Z3, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS.BCST  (BX), Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x07, Z18, Z18, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z19
+	VBLENDMPS    Z18, Z19, K1, Z18
+	VMOVUPS      Z18, (DI)
+	VCMPPS       $0x00, Z16, Z17, K1
+	VMOVUPS      64(DX), Z16
+	VDIVPS       Z10, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z6, Z17
+	VMINPS       Z17, Z2, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS.BCST  4(BX), Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x07, Z18, Z18, K2
+	VBLENDMPS    Z18, Z19, K2, Z18
+	VMOVUPS      Z18, 64(DI)
+	VCMPPS       $0x00, Z16, Z17, K2
+	VMOVUPS      128(DX), Z16
+	VDIVPS       Z9, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z5, Z17
+	VMINPS       Z17, Z1, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS.BCST  8(BX), Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x07, Z18, Z18, K3
+	VBLENDMPS    Z18, Z19, K3, Z18
+	VMOVUPS      Z18, 128(DI)
+	VCMPPS       $0x00, Z16, Z17, K3
+	VMOVUPS      192(DX), Z16
+	VDIVPS       Z8, Z16, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VMAXPS       Z16, Z4, Z17
+	VMINPS       Z17, Z0, Z17
+	VADDPS       Z13, Z17, Z18
+	VMULPS.BCST  12(BX), Z18, Z18
+	VADDPS       Z13, Z18, Z18
+	VCMPPS       $0x07, Z18, Z18, K4
+	VBLENDMPS    Z18, Z19, K4, Z18
+	VMOVUPS      Z18, 192(DI)
+	VCMPPS       $0x00, Z16, Z17, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z16
+	VMOVUPS      Z16, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K2
+	VBLENDMPS    Z3, Z1, K2, Z3
+	VMOVUPS      Z3, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VMOVUPS      Z3, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R9), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VBLENDMPS    Z3, Z1, K4, Z3
+	VMOVUPS      Z3, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (SI)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K2
+	VBLENDMPS    Z3, Z1, K2, Z3
+	VMOVUPS      Z3, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VMOVUPS      Z3, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VBLENDMPS    Z3, Z1, K4, Z3
+	VMOVUPS      Z3, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -8532,7 +8802,7 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS most+52(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
 	MOVQ         groups+56(FP), R11
 	MOVQ         length+64(FP), R12
 	CMPQ         R12, $+1
@@ -9783,56 +10053,65 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (DX), Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         groupback
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -9955,61 +10234,70 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VSUBPS      Z9, Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z11, Z2, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (SI)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VSUBPS       Z9, Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z11, Z2, Z2
+	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -10102,56 +10390,65 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VSUBPS.BCST (R9), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS.BCST (R9), Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VSUBPS.BCST (R9), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS.BCST (R9), Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VSUBPS.BCST 4(R9), Z0, Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS.BCST 4(R9), Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VSUBPS.BCST 4(R9), Z0, Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS.BCST 4(R9), Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS.BCST  4(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS.BCST  4(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -10235,181 +10532,208 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z0
-	VSUBPS.BCST (R9), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS.BCST (R9), Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VSUBPS.BCST 4(R9), Z0, Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS.BCST 4(R9), Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VSUBPS.BCST 8(R9), Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VADDPS.BCST 8(R9), Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VSUBPS.BCST 12(R9), Z0, Z0
-	VDIVPS      Z8, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VADDPS.BCST 12(R9), Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS.BCST  4(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VSUBPS.BCST  8(R9), Z0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  8(BX), Z2, Z2
+	VADDPS.BCST  8(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VSUBPS.BCST  12(R9), Z0, Z0
+	VDIVPS       Z8, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  12(BX), Z2, Z2
+	VADDPS.BCST  12(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (SI)
-	JMP         laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z4, Z1, K1, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z1, K3, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	VMOVUPS      Z0, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	KMOVQ       K0, K7
-	VMOVDQU8    Z0, K7, (SI)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z4, Z1, K1, Z4
+	VMOVUPS      Z4, K7, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R9), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VMOVUPS      Z5, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z1, K3, Z5
+	VMOVUPS      Z5, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VMOVUPS      Z5, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z12, K1, Z0
+	KMOVQ        K0, K7
+	VMOVDQU8     Z0, K7, (SI)
+	JMP          lanetailback
 
 // func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -11613,51 +11937,60 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         groupback
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -11766,55 +12099,64 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -11896,51 +12238,60 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -12014,157 +12365,184 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  8(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  12(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, (DI)
-	VCMPPS      $0x00, Z0, Z2, K1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, 64(DI)
-	VCMPPS      $0x00, Z0, Z2, K2
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, 128(DI)
-	VCMPPS      $0x00, Z0, Z2, K3
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, 192(DI)
-	VCMPPS      $0x00, Z0, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VMOVUPS      Z3, (DI)
+	VCMPPS       $0x00, Z0, Z2, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VMOVUPS      Z4, 64(DI)
+	VCMPPS       $0x00, Z0, Z3, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VMOVUPS      Z4, 128(DI)
+	VCMPPS       $0x00, Z0, Z3, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VMOVUPS      Z4, 192(DI)
+	VCMPPS       $0x00, Z0, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, (DI)
-	VCMPPS      $0x00, Z0, Z2, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z2, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z2, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VADDPS      Z13, Z2, Z3
-	VMULPS      Z1, Z3, Z3
-	VADDPS      Z13, Z3, Z3
-	VMOVUPS     Z3, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z2, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VADDPS       Z13, Z2, Z3
+	VMULPS       Z1, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VMOVUPS      Z3, K7, (DI)
+	VCMPPS       $0x00, Z0, Z2, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z1, K2, Z4
+	VMOVUPS      Z4, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z3, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z1, K3, Z4
+	VMOVUPS      Z4, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z3, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z2
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VADDPS       Z13, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K4
+	VBLENDMPS    Z4, Z1, K4, Z4
+	VMOVUPS      Z4, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z3, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          lanetailback
 
 // func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -13490,51 +13868,60 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         groupback
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -13699,55 +14086,64 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z9, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -13841,51 +14237,60 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z8, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z7, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z7, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z10, Z1
+	VMINPS       Z1, Z8, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z7, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z9, Z1
+	VMINPS       Z1, Z7, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -13980,197 +14385,224 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z8, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS.BCST (BX), Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VMOVUPS     Z17, (DI)
-	VCMPPS      $0x00, Z0, Z16, K1
-	VMOVUPS     64(DX), Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z7, Z16
-	VMINPS      Z16, Z3, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS.BCST 4(BX), Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VMOVUPS     Z17, 64(DI)
-	VCMPPS      $0x00, Z0, Z16, K2
-	VMOVUPS     128(DX), Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z6, Z16
-	VMINPS      Z16, Z2, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS.BCST 8(BX), Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VMOVUPS     Z17, 128(DI)
-	VCMPPS      $0x00, Z0, Z16, K3
-	VMOVUPS     192(DX), Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z5, Z16
-	VMINPS      Z16, Z1, Z16
-	VADDPS      Z13, Z16, Z17
-	VMULPS.BCST 12(BX), Z17, Z17
-	VADDPS      Z13, Z17, Z17
-	VMOVUPS     Z17, 192(DI)
-	VCMPPS      $0x00, Z0, Z16, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z8, Z16
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS.BCST  (BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z18
+	VBLENDMPS    Z17, Z18, K1, Z17
+	VMOVUPS      Z17, (DI)
+	VCMPPS       $0x00, Z0, Z16, K1
+	VMOVUPS      64(DX), Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z7, Z16
+	VMINPS       Z16, Z3, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS.BCST  4(BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K2
+	VBLENDMPS    Z17, Z18, K2, Z17
+	VMOVUPS      Z17, 64(DI)
+	VCMPPS       $0x00, Z0, Z16, K2
+	VMOVUPS      128(DX), Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z6, Z16
+	VMINPS       Z16, Z2, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS.BCST  8(BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K3
+	VBLENDMPS    Z17, Z18, K3, Z17
+	VMOVUPS      Z17, 128(DI)
+	VCMPPS       $0x00, Z0, Z16, K3
+	VMOVUPS      192(DX), Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z5, Z16
+	VMINPS       Z16, Z1, Z16
+	VADDPS       Z13, Z16, Z17
+	VMULPS.BCST  12(BX), Z17, Z17
+	VADDPS       Z13, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K4
+	VBLENDMPS    Z17, Z18, K4, Z17
+	VMOVUPS      Z17, 192(DI)
+	VCMPPS       $0x00, Z0, Z16, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R9), Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K2
+	VBLENDMPS    Z3, Z1, K2, Z3
+	VMOVUPS      Z3, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VMOVUPS      Z3, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R9), Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VBLENDMPS    Z3, Z1, K4, Z3
+	VMOVUPS      Z3, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z2
-	VPSUBD      Z2, Z15, Z3
-	VPSUBD      Z2, Z14, Z2
-	VCVTDQ2PS   Z3, Z3
-	VCVTDQ2PS   Z2, Z2
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z3, Z3
-	VMINPS      Z3, Z2, Z3
-	VADDPS      Z13, Z3, Z2
-	VMULPS      Z1, Z2, Z2
-	VADDPS      Z13, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VPSUBD       Z2, Z15, Z3
+	VPSUBD       Z2, Z14, Z2
+	VCVTDQ2PS    Z3, Z3
+	VCVTDQ2PS    Z2, Z2
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z3, Z3
+	VMINPS       Z3, Z2, Z3
+	VADDPS       Z13, Z3, Z2
+	VMULPS       Z1, Z2, Z2
+	VADDPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z2, Z1, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K2
+	VBLENDMPS    Z3, Z1, K2, Z3
+	VMOVUPS      Z3, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K3
+	VBLENDMPS    Z3, Z1, K3, Z3
+	VMOVUPS      Z3, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z3
+	VPSUBD       Z3, Z15, Z4
+	VPSUBD       Z3, Z14, Z3
+	VCVTDQ2PS    Z4, Z4
+	VCVTDQ2PS    Z3, Z3
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z4, Z4
+	VMINPS       Z4, Z3, Z4
+	VADDPS       Z13, Z4, Z3
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K4
+	VBLENDMPS    Z3, Z1, K4, Z3
+	VMOVUPS      Z3, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          lanetailback
 
 // func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -15493,55 +15925,64 @@ grouplast:
 	JMP         groupwhole
 
 grouprare:
-	VMOVUPS     (DX), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         groupback
+	VMOVUPS      (DX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
@@ -15664,59 +16105,68 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K7, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VSUBPS      Z10, Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS      Z12, Z2, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	JMP         grouptailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, K7, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VSUBPS       Z10, Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS       Z12, Z2, Z2
+	VADDPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -15808,55 +16258,64 @@ short2stream:
 	JMP               short2end
 
 short2rare:
-	VMOVUPS     (DX), Z0
-	VSUBPS.BCST (R9), Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS.BCST (R9), Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VSUBPS.BCST (R9), Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS.BCST (R9), Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VSUBPS.BCST 4(R9), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS.BCST 4(R9), Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VSUBPS.BCST 4(R9), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS.BCST 4(R9), Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short2back
+	VMOVUPS      (DX), Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS.BCST  4(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS.BCST  4(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short2back
 
 short4stream:
 	PREFETCHNTA       (DX)(CX*1)
@@ -15939,177 +16398,205 @@ short4stream:
 	JMP               short4end
 
 short4rare:
-	VMOVUPS     (DX), Z0
-	VSUBPS.BCST (R9), Z0, Z0
-	VDIVPS      Z12, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST (BX), Z2, Z2
-	VADDPS.BCST (R9), Z2, Z2
-	VMOVUPS     Z2, (DI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VMOVUPS     64(DX), Z0
-	VSUBPS.BCST 4(R9), Z0, Z0
-	VDIVPS      Z11, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VADDPS.BCST 4(R9), Z2, Z2
-	VMOVUPS     Z2, 64(DI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VMOVUPS     128(DX), Z0
-	VSUBPS.BCST 8(R9), Z0, Z0
-	VDIVPS      Z10, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VADDPS.BCST 8(R9), Z2, Z2
-	VMOVUPS     Z2, 128(DI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VMOVUPS     192(DX), Z0
-	VSUBPS.BCST 12(R9), Z0, Z0
-	VDIVPS      Z9, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VADDPS      Z13, Z1, Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VADDPS.BCST 12(R9), Z2, Z2
-	VMOVUPS     Z2, 192(DI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         short4back
+	VMOVUPS      (DX), Z0
+	VSUBPS.BCST  (R9), Z0, Z0
+	VDIVPS       Z12, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  (BX), Z2, Z2
+	VADDPS.BCST  (R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z3
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VMOVUPS      Z2, (DI)
+	VCMPPS       $0x00, Z0, Z1, K1
+	VMOVUPS      64(DX), Z0
+	VSUBPS.BCST  4(R9), Z0, Z0
+	VDIVPS       Z11, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  4(BX), Z2, Z2
+	VADDPS.BCST  4(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K2
+	VBLENDMPS    Z2, Z3, K2, Z2
+	VMOVUPS      Z2, 64(DI)
+	VCMPPS       $0x00, Z0, Z1, K2
+	VMOVUPS      128(DX), Z0
+	VSUBPS.BCST  8(R9), Z0, Z0
+	VDIVPS       Z10, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  8(BX), Z2, Z2
+	VADDPS.BCST  8(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K3
+	VBLENDMPS    Z2, Z3, K3, Z2
+	VMOVUPS      Z2, 128(DI)
+	VCMPPS       $0x00, Z0, Z1, K3
+	VMOVUPS      192(DX), Z0
+	VSUBPS.BCST  12(R9), Z0, Z0
+	VDIVPS       Z9, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VADDPS       Z13, Z1, Z2
+	VMULPS.BCST  12(BX), Z2, Z2
+	VADDPS.BCST  12(R9), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z3, K4, Z2
+	VMOVUPS      Z2, 192(DI)
+	VCMPPS       $0x00, Z0, Z1, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          short4back
 
 lanerare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z1
-	VMOVUPS     64(R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z1
-	VMOVUPS     192(R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SI)
-	JMP         laneback
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z4, Z1, K1, Z4
+	VMOVUPS      Z4, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VMOVUPS      Z5, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z1, K3, Z5
+	VMOVUPS      Z5, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R9), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SI)
+	JMP          laneback
 
 lanetailrare:
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (DX), K7, Z0
-	VMOVUPS.Z   (BX), K7, Z1
-	VMOVUPS.Z   (R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, (DI)
-	VCMPPS      $0x00, Z0, Z3, K1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(DX), K7, Z0
-	VMOVUPS.Z   64(BX), K7, Z1
-	VMOVUPS.Z   64(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, 64(DI)
-	VCMPPS      $0x00, Z0, Z3, K2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(DX), K7, Z0
-	VMOVUPS.Z   128(BX), K7, Z1
-	VMOVUPS.Z   128(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, 128(DI)
-	VCMPPS      $0x00, Z0, Z3, K3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(DX), K7, Z0
-	VMOVUPS.Z   192(BX), K7, Z1
-	VMOVUPS.Z   192(R9), K7, Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z0
-	VMAXPS      Z0, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VADDPS      Z13, Z3, Z4
-	VMULPS      Z1, Z4, Z4
-	VADDPS      Z2, Z4, Z4
-	VMOVUPS     Z4, K7, 192(DI)
-	VCMPPS      $0x00, Z0, Z3, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (SP)
-	JMP         lanetailback
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMOVUPS.Z    (BX), K7, Z1
+	VMOVUPS.Z    (R9), K7, Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VADDPS       Z13, Z3, Z4
+	VMULPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBLENDMPS    Z4, Z1, K1, Z4
+	VMOVUPS      Z4, K7, (DI)
+	VCMPPS       $0x00, Z0, Z3, K1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMOVUPS.Z    64(BX), K7, Z2
+	VMOVUPS.Z    64(R9), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K2
+	VBLENDMPS    Z5, Z1, K2, Z5
+	VMOVUPS      Z5, K7, 64(DI)
+	VCMPPS       $0x00, Z0, Z4, K2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMOVUPS.Z    128(BX), K7, Z2
+	VMOVUPS.Z    128(R9), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K3
+	VBLENDMPS    Z5, Z1, K3, Z5
+	VMOVUPS      Z5, K7, 128(DI)
+	VCMPPS       $0x00, Z0, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMOVUPS.Z    192(BX), K7, Z2
+	VMOVUPS.Z    192(R9), K7, Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z2, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VMAXPS       Z0, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VADDPS       Z13, Z4, Z5
+	VMULPS       Z2, Z5, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z1, K4, Z5
+	VMOVUPS      Z5, K7, 192(DI)
+	VCMPPS       $0x00, Z0, Z4, K4
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	KMOVQ        K1, (SP)
+	JMP          lanetailback
 
-DATA constantsAVX512<>+0(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $4
+DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+4(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $8

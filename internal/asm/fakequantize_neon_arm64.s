@@ -550,7 +550,11 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -559,7 +563,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -568,7 +574,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -577,7 +585,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -726,7 +736,11 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -735,7 +749,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -744,7 +760,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -753,7 +771,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 64(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -774,7 +794,11 @@ lanerare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -784,7 +808,9 @@ lanerare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -794,7 +820,9 @@ lanerare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -804,7 +832,9 @@ lanerare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 80(RSP), F0
@@ -816,7 +846,11 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -826,7 +860,9 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -836,7 +872,9 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
@@ -846,7 +884,9 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 64(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
 	B lanetailback
 
 // func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
@@ -1485,7 +1525,11 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1494,7 +1538,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1503,7 +1549,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1512,7 +1560,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -1737,7 +1787,11 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	FMOVQ 96(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1746,7 +1800,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1755,7 +1811,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
@@ -1764,7 +1822,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 64(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -1791,52 +1851,62 @@ lanerare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 16(R4), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 32(R4), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 48(R4), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 80(RSP), F0
@@ -1853,52 +1923,62 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 16(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 288(RSP), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 304(RSP), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 320(RSP), F3
+	VSUB V3.S4, V15.S4, V4.S4
+	VSUB V3.S4, V14.S4, V3.S4
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	FMOVQ F0, 64(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
 	B lanetailback
 
 // func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
@@ -2532,7 +2612,11 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2542,7 +2626,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2552,7 +2638,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 32(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2562,7 +2650,9 @@ grouprare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -2742,7 +2832,11 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 16(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	FMOVQ 96(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2752,7 +2846,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	FMOVQ 112(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2762,7 +2858,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	FMOVQ 128(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -2772,7 +2870,9 @@ grouptailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 64(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R8, R6
@@ -2796,43 +2896,53 @@ lanerare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, (R0)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	FMOVQ 16(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R0)
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	FMOVQ 32(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 32(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(R0)
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	FMOVQ 48(R4), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 48(R4), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(R0)
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 80(RSP), F0
@@ -2846,43 +2956,53 @@ lanetailrare:
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	FMOVQ 96(RSP), F0
 	FMOVQ 160(RSP), F1
-	FMOVQ 288(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 288(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 32(RSP)
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 304(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 48(RSP)
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 320(RSP), F3
+	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 64(RSP)
+	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 64(RSP)
 	B lanetailback
 
 // func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
@@ -3517,7 +3637,11 @@ grouprare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3527,30 +3651,36 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 48(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
@@ -3702,7 +3832,11 @@ grouptailrare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -3712,30 +3846,36 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 64(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 80(RSP)
@@ -3759,7 +3899,11 @@ lanerare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	FMOVQ F1, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
@@ -3767,24 +3911,15 @@ lanerare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 16(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 32(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
@@ -3792,11 +3927,26 @@ lanerare:
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	FMOVQ F6, 48(R0)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V4.B16, V7.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B laneback
@@ -3810,7 +3960,11 @@ lanetailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(RSP)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
@@ -3818,24 +3972,15 @@ lanetailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
@@ -3843,11 +3988,26 @@ lanetailrare:
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	FMOVQ F6, 64(RSP)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V4.B16, V7.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 80(RSP)
 	B lanetailback
@@ -4574,7 +4734,11 @@ grouprare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -4584,30 +4748,36 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
 	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af404 // fmax v4.4s, v0.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2af405 // fmax v5.4s, v0.4s, v10.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 48(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
@@ -4835,7 +5005,11 @@ grouptailrare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
@@ -4845,30 +5019,36 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2af403 // fmax v3.4s, v0.4s, v10.4s
 	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2af404 // fmax v4.4s, v0.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2af405 // fmax v5.4s, v0.4s, v10.4s
+	WORD $0x4ea9f4a5 // fmin v5.4s, v5.4s, v9.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 64(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 80(RSP)
@@ -4898,27 +5078,15 @@ lanerare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, (R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V4.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
 	VSUB V2.S4, V15.S4, V5.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -4930,11 +5098,13 @@ lanerare:
 	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 32(R0)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F2
 	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -4946,11 +5116,31 @@ lanerare:
 	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 48(R0)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F2
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B laneback
@@ -4969,27 +5159,15 @@ lanetailrare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V15.S4, V4.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
 	VSUB V2.S4, V15.S4, V5.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -5001,11 +5179,13 @@ lanetailrare:
 	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 48(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F2
+	FMOVQ 128(RSP), F0
+	FMOVQ 192(RSP), F1
+	FMOVQ 320(RSP), F2
 	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -5017,11 +5197,31 @@ lanetailrare:
 	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 64(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F1
+	FMOVQ 336(RSP), F2
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 80(RSP)
 	B lanetailback
@@ -5743,7 +5943,11 @@ grouprare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -5754,7 +5958,9 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -5762,24 +5968,28 @@ grouprare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 48(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R1)
@@ -5962,7 +6172,11 @@ grouptailrare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -5973,7 +6187,9 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e2ad463 // fadd v3.4s, v3.4s, v10.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
@@ -5981,24 +6197,28 @@ grouptailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e2ad484 // fadd v4.4s, v4.4s, v10.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
+	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 144(RSP), F0
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2cdca5 // fmul v5.4s, v5.4s, v12.4s
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2cdcc6 // fmul v6.4s, v6.4s, v12.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 64(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, 80(RSP)
@@ -6025,50 +6245,60 @@ lanerare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	FMOVQ F4, (R0)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V4.B16, V1.B16
+	FMOVQ F1, (R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	FMOVQ F6, 32(R0)
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V2.B16, V6.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	FMOVQ F7, 48(R0)
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V2.B16, V8.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B laneback
@@ -6084,50 +6314,60 @@ lanetailrare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	FMOVQ F4, 16(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V4.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 304(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	FMOVQ F6, 48(RSP)
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V2.B16, V6.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 128(RSP), F0
+	FMOVQ 192(RSP), F1
+	FMOVQ 320(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	FMOVQ F7, 64(RSP)
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F1
+	FMOVQ 336(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V2.B16, V8.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 80(RSP)
 	B lanetailback
@@ -6786,7 +7026,11 @@ grouprare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -6796,30 +7040,36 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 48(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -6974,7 +7224,11 @@ grouptailrare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -6984,30 +7238,36 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 64(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -7034,7 +7294,11 @@ lanerare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, (R0)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	FMOVQ F1, (R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
@@ -7042,24 +7306,15 @@ lanerare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 16(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 32(R2), F0
 	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 32(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
@@ -7067,11 +7322,26 @@ lanerare:
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	FMOVQ F6, 48(R0)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V4.B16, V7.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -7088,7 +7358,11 @@ lanetailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(RSP)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V3.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
@@ -7096,24 +7370,15 @@ lanetailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 32(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 48(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
@@ -7121,11 +7386,26 @@ lanetailrare:
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	FMOVQ F6, 64(RSP)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V4.B16, V7.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
 	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V12.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -7877,7 +8157,11 @@ grouprare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -7887,30 +8171,36 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
 	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f404 // fmax v4.4s, v0.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e29f405 // fmax v5.4s, v0.4s, v9.4s
+	WORD $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 48(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -8141,7 +8431,11 @@ grouptailrare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
@@ -8151,30 +8445,36 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e29f403 // fmax v3.4s, v0.4s, v9.4s
 	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 144(RSP), F0
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e29f404 // fmax v4.4s, v0.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e29f405 // fmax v5.4s, v0.4s, v9.4s
+	WORD $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 64(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -8207,27 +8507,15 @@ lanerare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, (R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
 	FMOVQ 16(R5), F2
-	VSUB V2.S4, V15.S4, V4.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
 	VSUB V2.S4, V15.S4, V5.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -8239,11 +8527,13 @@ lanerare:
 	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 32(R0)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F2
 	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -8255,11 +8545,31 @@ lanerare:
 	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 48(R0)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F2
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -8281,27 +8591,15 @@ lanetailrare:
 	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
 	FMOVQ 304(RSP), F2
-	VSUB V2.S4, V15.S4, V4.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f404 // fmax v4.4s, v0.4s, v4.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd482 // fadd v2.4s, v4.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
 	VSUB V2.S4, V15.S4, V5.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
@@ -8313,11 +8611,13 @@ lanetailrare:
 	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 48(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F2
+	FMOVQ 128(RSP), F0
+	FMOVQ 192(RSP), F1
+	FMOVQ 320(RSP), F2
 	VSUB V2.S4, V15.S4, V6.S4
 	VSUB V2.S4, V14.S4, V2.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
@@ -8329,11 +8629,31 @@ lanetailrare:
 	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	FMOVQ F2, 64(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F1
+	FMOVQ 336(RSP), F2
+	VSUB V2.S4, V15.S4, V7.S4
+	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
+	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V4.B16, V2.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -9080,7 +9400,11 @@ grouprare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, (R0)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 16(R2), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -9091,7 +9415,9 @@ grouprare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 16(R0)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 16(R0)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 32(R2), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -9099,24 +9425,28 @@ grouprare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	FMOVQ F4, 32(R0)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 32(R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 48(R2), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 48(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 48(R0)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -9302,7 +9632,11 @@ grouptailrare:
 	WORD $0x4e2dd422 // fadd v2.4s, v1.4s, v13.4s
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V2.B16, V3.B16
+	FMOVQ F3, 16(RSP)
 	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -9313,7 +9647,9 @@ grouptailrare:
 	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
 	WORD $0x6e2bdc63 // fmul v3.4s, v3.4s, v11.4s
 	WORD $0x4e29d463 // fadd v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 32(RSP)
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	VBSL V4.B16, V3.B16, V5.B16
+	FMOVQ F5, 32(RSP)
 	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
 	FMOVQ 128(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
@@ -9321,24 +9657,28 @@ grouptailrare:
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e2bdc84 // fmul v4.4s, v4.4s, v11.4s
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
-	FMOVQ F4, 48(RSP)
+	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
+	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x4e25e4a6 // fcmeq v6.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V6.B16
+	FMOVQ F6, 48(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 144(RSP), F0
 	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
 	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e2bdca5 // fmul v5.4s, v5.4s, v11.4s
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 64(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
+	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
+	WORD $0x6e2bdcc6 // fmul v6.4s, v6.4s, v11.4s
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c7 // fcmeq v7.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V7.B16
+	FMOVQ F7, 64(RSP)
+	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -9368,50 +9708,60 @@ lanerare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	FMOVQ F4, (R0)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V4.B16, V1.B16
+	FMOVQ F1, (R0)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 16(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	FMOVQ F6, 32(R0)
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V2.B16, V6.B16, V1.B16
+	FMOVQ F1, 16(R0)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F1
+	FMOVQ 32(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	FMOVQ F7, 48(R0)
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V1.B16
+	FMOVQ F1, 32(R0)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F1
+	FMOVQ 48(R5), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V2.B16, V8.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -9430,50 +9780,60 @@ lanetailrare:
 	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	FMOVQ F4, 16(RSP)
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V4.B16, V1.B16
+	FMOVQ F1, 16(RSP)
 	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
 	FMOVQ 112(RSP), F0
 	FMOVQ 176(RSP), F1
-	FMOVQ 304(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	FMOVQ 320(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 304(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	FMOVQ F6, 48(RSP)
+	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	VBSL V2.B16, V6.B16, V1.B16
+	FMOVQ F1, 32(RSP)
 	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	FMOVQ 336(RSP), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 128(RSP), F0
+	FMOVQ 192(RSP), F1
+	FMOVQ 320(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
 	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
 	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	FMOVQ F7, 64(RSP)
+	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
+	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V1.B16
+	FMOVQ F1, 48(RSP)
 	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F1
+	FMOVQ 336(RSP), F4
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e218800 // frintn v0.4s, v0.4s
+	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
+	VBSL V2.B16, V8.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V12.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16

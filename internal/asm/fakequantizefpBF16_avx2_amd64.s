@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $640-72
 	// pointers: DI y, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 least, Y14 most, Y13 0x7f800000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
 	// per group: Y9 scale, Y8 recip
-	// loaded at each use: step, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fff, 0x7fc00000
+	// loaded at each use: step, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -1705,38 +1705,39 @@ grouprare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
@@ -1750,38 +1751,39 @@ grouprare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          groupback
 
 groupmeet0cross:
@@ -1916,38 +1918,39 @@ grouptailrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
@@ -1961,38 +1964,39 @@ grouptailrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
 	JMP          grouptailback
 
 groupmeetrare:
@@ -2126,38 +2130,39 @@ longrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
@@ -2171,38 +2176,39 @@ longrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          longback
 
 longtailrare:
@@ -2219,38 +2225,39 @@ longtailrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (SP)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y9, Y0, Y0
@@ -2264,38 +2271,39 @@ longtailrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(SP)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
 	JMP          longtailback
 
 short2stream:
@@ -2421,38 +2429,39 @@ short2rare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y9, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y9, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, (DI)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y8, Y0, Y0
@@ -2466,38 +2475,39 @@ short2rare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y8, Y0, Y0
-	VPAND        Y10, Y0, Y2
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y8, Y1, Y1
+	VPAND        Y10, Y1, Y2
 	VMINPS       Y2, Y14, Y2
 	VPAND        Y13, Y2, Y3
 	VPMAXUD      Y15, Y3, Y3
 	VPADDD       Y12, Y3, Y3
 	VADDPS       Y3, Y2, Y2
 	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+32(SB), Y3
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y3, Y2
-	VPSRLD       $0x10, Y1, Y1
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y1, Y1
-	VPERMQ       $0xd8, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y3, Y3
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          short2back
 
 lanerare:
@@ -2515,39 +2525,40 @@ lanerare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y3
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VPMOVZXWD    16(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y10, Y1, Y3
 	VMINPS       Y3, Y14, Y3
 	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
 	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (DI)
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y1
@@ -2562,39 +2573,40 @@ lanerare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y3
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VPMOVZXWD    48(SI), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(DX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y10, Y1, Y3
 	VMINPS       Y3, Y14, Y3
 	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
 	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(DI)
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(DI)
 	JMP          laneback
 
 lanetailrare:
@@ -2612,39 +2624,40 @@ lanetailrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y3
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VPMOVZXWD    80(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      160(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y10, Y1, Y3
 	VMINPS       Y3, Y14, Y3
 	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
 	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SP)
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, (SP)
 	VPMOVZXWD    96(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      192(SP), Y1
@@ -2659,39 +2672,40 @@ lanetailrare:
 	VPAND        Y11, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMULPS       Y1, Y2, Y2
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y3
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      224(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y10, Y1, Y3
 	VMINPS       Y3, Y14, Y3
 	VPAND        Y13, Y3, Y4
 	VPMAXUD      Y15, Y4, Y4
 	VPADDD       Y12, Y4, Y4
 	VADDPS       Y4, Y3, Y3
 	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y2, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y2, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y2, Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y2
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y0, Y4, Y4
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VPSRLD       $0x10, Y2, Y2
+	VPAND        Y11, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y3, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y3
+	VPSRLD       $0x1f, Y3, Y3
+	VPADDD       Y3, Y0, Y3
+	VPADDD       Y2, Y3, Y3
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
 	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, 32(SP)
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VMOVUPS      Y3, 32(SP)
 	JMP          lanetailback
 
 // func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
@@ -2700,7 +2714,7 @@ TEXT ·FakeQuantizeFpBytesBF16AVX2(SB), $416-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 IAdd, Y14 0x7fffffff
 	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fff, table, 0x7fc00000
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -4753,8 +4767,46 @@ grouprare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -4771,85 +4823,49 @@ grouprare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -4991,8 +5007,46 @@ grouptailrare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    112(SP), Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -5009,85 +5063,49 @@ grouptailrare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    144(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -5248,8 +5266,46 @@ longrare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -5266,85 +5322,49 @@ longrare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -5368,8 +5388,46 @@ longtailrare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    112(SP), Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -5386,85 +5444,49 @@ longtailrare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    144(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, 64(SP)
@@ -5625,10 +5647,48 @@ short2rare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VBROADCASTSS most+48(FP), Y3
 	VMINPS       Y1, Y3, Y3
@@ -5642,86 +5702,50 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
 	VMULPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKSSWB    Y4, Y2, Y2
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKSSWB    Y3, Y2, Y2
 	VPERMD       Y2, Y0, Y2
 	VPABSB       Y2, Y2
 	VMOVUPS      Y2, (SI)
@@ -5746,10 +5770,49 @@ lanerare:
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VCMPPS       $0x00, Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -5765,87 +5828,50 @@ lanerare:
 	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y7, Y7, Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(BX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y6
+	VBROADCASTSS most+48(FP), Y7
+	VMINPS       Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y6, Y9
+	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSLLD       $0x0f, Y9, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y9, Y2, Y1
+	VCMPPS       $0x00, Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y0, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, (SI)
@@ -5870,10 +5896,49 @@ lanetailrare:
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    112(SP), Y0
+	VPMOVZXWD    112(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      192(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VCMPPS       $0x00, Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    128(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      192(SP), Y1
+	VMOVUPS      224(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -5889,87 +5954,50 @@ lanetailrare:
 	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y7, Y7, Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VPMOVZXWD    144(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    144(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      256(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y6
+	VBROADCASTSS most+48(FP), Y7
+	VMINPS       Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y6, Y9
+	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSLLD       $0x0f, Y9, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y9, Y2, Y1
+	VCMPPS       $0x00, Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y0, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVUPS      constantsAVX2<>+68(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
+	VPACKSSDW    Y5, Y3, Y3
+	VPACKSSDW    Y7, Y4, Y4
+	VPACKSSWB    Y4, Y3, Y3
 	VPERMD       Y3, Y0, Y3
 	VPABSB       Y3, Y3
 	VMOVUPS      Y3, 64(SP)
@@ -5981,7 +6009,7 @@ TEXT ·FakeQuantizeFpBitsBF16AVX2(SB), $400-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 IAdd, Y14 0x7fffffff
 	// per group: Y13 scale, Y12 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fff, 0x7fc00000
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -7972,8 +8000,46 @@ grouprare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -7990,88 +8056,52 @@ grouprare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          groupback
 
@@ -8211,8 +8241,46 @@ grouptailrare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    96(SP), Y0
+	VPMOVZXWD    96(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -8229,88 +8297,52 @@ grouptailrare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    128(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	JMP          grouptailback
 
@@ -8470,8 +8502,46 @@ longrare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -8488,88 +8558,52 @@ longrare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          longback
 
@@ -8591,8 +8625,46 @@ longtailrare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    96(SP), Y0
+	VPMOVZXWD    96(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VPAND        Y14, Y0, Y1
@@ -8609,88 +8681,52 @@ longtailrare:
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
 	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VPMOVZXWD    128(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y13, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(SP)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 67(SP)
 	JMP          longtailback
 
@@ -8850,10 +8886,48 @@ short2rare:
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y13, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
 	VCMPPS       $0x00, Y1, Y2, Y2
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y13, Y1, Y1
+	VPAND        Y14, Y1, Y3
+	VBROADCASTSS most+48(FP), Y4
+	VMINPS       Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y4, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y15, Y5, Y5
+	VADDPS       Y5, Y4, Y6
+	VSUBPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VMULPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y1, Y6, Y5, Y1
+	VCMPPS       $0x00, Y3, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y13, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
 	VPAND        Y14, Y0, Y1
 	VBROADCASTSS most+48(FP), Y3
 	VMINPS       Y1, Y3, Y3
@@ -8867,89 +8941,53 @@ short2rare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y5
 	VPAND        Y5, Y0, Y0
 	VPOR         Y0, Y6, Y6
-	VMULPS       Y13, Y6, Y6
-	VCMPPS       $0x00, Y1, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y4, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y4, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y4, Y4, Y4
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y0, Y5, Y5
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y5, Y1, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y1, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y15, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y0, Y0
-	VPOR         Y0, Y6, Y6
 	VMULPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y1, Y4, Y4
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y1, Y5, Y5
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCMPPS       $0x00, Y1, Y3, Y3
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VDIVPS       Y12, Y1, Y1
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+0(SB), Y7
-	VPAND        Y7, Y5, Y7
+	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
 	VPADDD       Y15, Y7, Y7
-	VADDPS       Y7, Y5, Y8
+	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
 	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y0, Y0
-	VPOR         Y0, Y8, Y8
+	VPAND        Y7, Y1, Y1
+	VPOR         Y1, Y8, Y8
 	VMULPS       Y12, Y8, Y8
-	VCMPPS       $0x00, Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y6, Y7
+	VCMPPS       $0x07, Y8, Y8, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7
+	VBLENDVPS    Y1, Y8, Y7, Y1
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y6, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y6, Y6, Y6
-	VBLENDVPS    Y6, Y7, Y1, Y6
-	VPSLLD       $0x0f, Y8, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y8, Y7
-	VPADDD       Y0, Y7, Y7
-	VCMPPS       $0x07, Y8, Y8, Y8
-	VBLENDVPS    Y8, Y7, Y1, Y8
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y8, Y8
-	VPACKUSDW    Y8, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, 32(DI)
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(SI)
 	JMP          short2back
 
@@ -8972,10 +9010,49 @@ lanerare:
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VCMPPS       $0x00, Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (DI)
+	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
+	VMOVUPS      64(BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -8991,90 +9068,53 @@ lanerare:
 	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y7, Y7, Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (DI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    48(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      96(BX), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y6
+	VBROADCASTSS most+48(FP), Y7
+	VMINPS       Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y6, Y9
+	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSLLD       $0x0f, Y9, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(DI)
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y9, Y2, Y1
+	VCMPPS       $0x00, Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y0, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(DI)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(SI)
 	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(SI)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 2(SI)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(SI)
 	JMP          laneback
 
@@ -9097,10 +9137,49 @@ lanetailrare:
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCMPPS       $0x00, Y2, Y3, Y3
-	VPMOVZXWD    96(SP), Y0
+	VPMOVZXWD    96(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      176(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS least+40(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPADDD       Y15, Y6, Y6
+	VADDPS       Y6, Y5, Y7
+	VSUBPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y1, Y1
+	VPOR         Y1, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y7, Y2, Y1
+	VCMPPS       $0x00, Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y0, Y4
+	VPADDD       Y2, Y4, Y4
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y4, Y4
+	VPERMQ       $0xd8, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VPMOVZXWD    112(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      176(SP), Y1
+	VMOVUPS      208(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y2
 	VBROADCASTSS most+48(FP), Y4
@@ -9116,90 +9195,53 @@ lanetailrare:
 	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VCMPPS       $0x07, Y7, Y7, Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBLENDVPS    Y5, Y2, Y1, Y5
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPACKUSDW    Y7, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SP)
-	VPMOVZXWD    112(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      208(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y15, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VPMOVZXWD    128(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      240(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCMPPS       $0x00, Y2, Y4, Y4
+	VPMOVZXWD    128(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      240(SP), Y2
+	VDIVPS       Y2, Y1, Y1
+	VPAND        Y14, Y1, Y6
+	VBROADCASTSS most+48(FP), Y7
+	VMINPS       Y6, Y7, Y7
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y6, Y8
+	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
 	VPADDD       Y15, Y8, Y8
-	VADDPS       Y8, Y6, Y9
+	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
-	VPAND        Y8, Y0, Y0
-	VPOR         Y0, Y9, Y9
-	VMULPS       Y1, Y9, Y9
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBLENDVPS    Y7, Y2, Y1, Y7
-	VPSLLD       $0x0f, Y9, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y9, Y2
-	VPADDD       Y0, Y2, Y2
-	VCMPPS       $0x07, Y9, Y9, Y9
-	VBLENDVPS    Y9, Y2, Y1, Y9
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SP)
+	VPAND        Y8, Y1, Y1
+	VPOR         Y1, Y9, Y9
+	VMULPS       Y2, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBLENDVPS    Y1, Y9, Y2, Y1
+	VCMPPS       $0x00, Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VPSLLD       $0x0f, Y0, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y0, Y6
+	VPADDD       Y2, Y6, Y6
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y2, Y0, Y0
+	VPSRLD       $0x10, Y6, Y6
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVUPS      Y6, 32(SP)
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 65(SP)
 	VMOVMSKPS    Y5, AX
+	MOVB         AL, 65(SP)
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 66(SP)
-	VMOVMSKPS    Y6, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 67(SP)
 	JMP          lanetailback
 

@@ -971,45 +971,33 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V3.B16
-	VCMTST V9.S4, V3.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
-	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
-	FMOVQ F3, (R0)
-	FMOVQ 16(R1), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	VAND V10.B16, V2.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
@@ -1021,16 +1009,28 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
 	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	B groupback
 groupmeet0cross:
@@ -1185,45 +1185,33 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V3.B16
-	VCMTST V9.S4, V3.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
-	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
-	FMOVQ F3, 16(RSP)
-	FMOVQ 64(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	VAND V10.B16, V2.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
@@ -1235,16 +1223,28 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
 	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 32(RSP)
 	B grouptailback
 groupmeetrare:
@@ -1270,45 +1270,33 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V3.B16
-	VCMTST V9.S4, V3.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
-	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
-	FMOVQ F3, (R0)
-	FMOVQ 16(R1), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	VAND V10.B16, V2.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
@@ -1320,16 +1308,28 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
 	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	B longback
 longtailrare:
@@ -1346,45 +1346,33 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V3.B16
-	VCMTST V9.S4, V3.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e21e424 // fcmeq v4.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V1.S4
-	VSUB V1.S4, V8.S4, V1.S4
-	WORD $0x0e624063 // addhn v3.4h, v3.4s, v2.4s
-	WORD $0x4e614083 // addhn2 v3.8h, v4.4s, v1.4s
-	FMOVQ F3, 16(RSP)
-	FMOVQ 64(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e27fc42 // fdiv v2.4s, v2.4s, v7.4s
-	VAND V10.B16, V2.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V3.B16, V3.B16
-	WORD $0x6e27dc63 // fmul v3.4s, v3.4s, v7.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
@@ -1396,16 +1384,28 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V3.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e27dc42 // fmul v2.4s, v2.4s, v7.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V3.S4
 	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 32(RSP)
 	B longtailback
 lanerare:
@@ -1423,69 +1423,69 @@ lanerare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R2), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V2.B16, V4.B16
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V3.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 16(R2), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V4.B16, V4.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R2), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R2), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
+	VBSL V2.B16, V4.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R2), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V0.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
 	B laneback
 lanetailrare:
@@ -1503,69 +1503,69 @@ lanetailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V3.S4
-	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VBSL V0.B16, V2.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
-	WORD $0x4e624081 // addhn2 v1.8h, v4.4s, v2.4s
-	FMOVQ F1, 16(RSP)
-	FMOVQ 64(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 112(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	VAND V10.B16, V2.B16, V4.B16
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V3.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 96(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V4.B16
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VADD V12.S4, V5.S4, V5.S4
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V4.B16, V4.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V0.B16
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V4.S4
+	VSUB V4.S4, V8.S4, V4.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
+	FMOVQ F1, 16(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	WORD $0x4ea5d463 // fsub v3.4s, v3.4s, v5.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	VBSL V0.B16, V4.B16, V1.B16
+	VBSL V2.B16, V4.B16, V1.B16
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V0.B16
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VBSL V0.B16, V3.B16, V4.B16
-	VCMTST V9.S4, V4.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e604081 // addhn2 v1.8h, v4.4s, v0.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 32(RSP)
 	B lanetailback
 
@@ -2660,73 +2660,73 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	VAND V13.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V16.S4
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V0.B16
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V16.S4
 	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e7040a1 // addhn2 v1.8h, v5.4s, v16.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	VAND V10.B16, V4.B16, V5.B16
-	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
 	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
 	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
+	VBSL V4.B16, V18.B16, V1.B16
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V4.B16, V19.B16, V0.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e33e671 // fcmeq v17.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, 16(R0)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V17.H8, V16.H8, V16.H8
 	VUZP1 V16.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
@@ -2883,73 +2883,73 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	VAND V13.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V0.B16, V5.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V16.S4
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V0.B16
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V16.S4
 	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e7040a1 // addhn2 v1.8h, v5.4s, v16.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
 	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	VAND V10.B16, V4.B16, V5.B16
-	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
 	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
 	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V18.B16, V18.B16
-	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
-	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4b3 // fadd v19.4s, v5.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
 	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
+	VBSL V4.B16, V18.B16, V1.B16
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V4.B16, V19.B16, V0.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e33e671 // fcmeq v17.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e604221 // addhn2 v1.8h, v17.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, 32(RSP)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V17.H8, V16.H8, V16.H8
 	VUZP1 V16.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
@@ -2977,73 +2977,73 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V16.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V17.S4
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V17.S4
 	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	VAND V10.B16, V4.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
 	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
 	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
-	VAND V13.B16, V16.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
+	VBSL V4.B16, V19.B16, V1.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
+	VAND V13.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
+	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V18.B16
-	VCMTST V9.S4, V18.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, 16(R0)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
+	VUZP1 V18.H8, V17.H8, V17.H8
 	VUZP1 V17.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
@@ -3062,73 +3062,73 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V16.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e27de31 // fmul v17.4s, v17.4s, v7.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V17.S4
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V17.S4
 	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
 	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
-	VAND V10.B16, V4.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
 	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
 	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e27fc21 // fdiv v1.4s, v1.4s, v7.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
-	VAND V13.B16, V16.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
 	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
+	VBSL V4.B16, V19.B16, V1.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e27fc00 // fdiv v0.4s, v0.4s, v7.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
+	VAND V13.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V20.B16, V20.B16
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
+	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V18.B16
-	VCMTST V9.S4, V18.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, 32(RSP)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
+	VUZP1 V18.H8, V17.H8, V17.H8
 	VUZP1 V17.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
@@ -3148,76 +3148,76 @@ lanerare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	FMOVQ 16(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V2.B16, V16.B16, V0.B16
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V2.B16, V6.B16
-	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
 	VAND V13.B16, V7.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
 	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d2 // fadd v18.4s, v6.4s, v16.4s
-	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
 	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V1.B16
+	VBSL V2.B16, V17.B16, V1.B16
+	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V2.B16, V18.B16, V0.B16
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e32e645 // fcmeq v5.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V16.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R1)
@@ -3237,76 +3237,76 @@ lanetailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
-	VBSL V0.B16, V7.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V2.B16, V16.B16, V0.B16
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V2.B16, V6.B16
-	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
 	VAND V13.B16, V7.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
 	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4d2 // fadd v18.4s, v6.4s, v16.4s
-	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V18.B16, V18.B16
-	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
 	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V1.B16
+	VBSL V2.B16, V17.B16, V1.B16
+	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V2.B16, V18.B16, V0.B16
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e32e645 // fcmeq v5.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 32(RSP)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V16.H8, V7.H8, V7.H8
 	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
@@ -4434,73 +4434,73 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V16.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V17.S4
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V17.S4
 	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
-	VAND V10.B16, V4.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
 	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
 	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
-	VAND V13.B16, V16.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
+	VBSL V4.B16, V19.B16, V1.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
+	VAND V13.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
+	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V18.B16
-	VCMTST V9.S4, V18.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, 16(R0)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
+	VUZP1 V18.H8, V17.H8, V17.H8
 	VUZP1 V17.B16, V3.B16, V3.B16
 	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4660,73 +4660,73 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V16.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d451 // fadd v17.4s, v2.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e31e630 // fcmeq v16.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V16.B16
-	VCMTST V9.S4, V16.S4, V17.S4
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V17.S4
 	VSUB V17.S4, V8.S4, V17.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e714001 // addhn2 v1.8h, v0.4s, v17.4s
 	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613824 // shll v4.4s, v1.4h, #16
-	WORD $0x6e26fc84 // fdiv v4.4s, v4.4s, v6.4s
-	VAND V10.B16, V4.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
 	VAND V13.B16, V17.B16, V18.B16
 	VUMAX V15.S4, V18.S4, V18.S4
 	VADD V12.S4, V18.S4, V18.S4
 	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
 	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef490 // fmin v16.4s, v4.4s, v14.4s
-	VAND V13.B16, V16.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d614 // fadd v20.4s, v16.4s, v18.4s
-	WORD $0x4eb2d694 // fsub v20.4s, v20.4s, v18.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
+	VORR V1.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
 	WORD $0x4e33e661 // fcmeq v1.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V4.S4
+	VBSL V4.B16, V19.B16, V1.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
+	VAND V13.B16, V18.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
+	WORD $0x4e34e680 // fcmeq v0.4s, v20.4s, v20.4s
+	VBSL V4.B16, V20.B16, V0.B16
+	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V4.S4
 	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x4e34e692 // fcmeq v18.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V18.B16
-	VCMTST V9.S4, V18.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e644021 // addhn v1.4h, v1.4s, v4.4s
-	WORD $0x4e604241 // addhn2 v1.8h, v18.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
 	FMOVQ F1, 32(RSP)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V16.H8, V17.H8, V17.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
+	VUZP1 V18.H8, V17.H8, V17.H8
 	VUZP1 V17.B16, V3.B16, V3.B16
 	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4757,73 +4757,73 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	MOVD $2143289344, R16
+	VDUP R16, V16.S4
+	VBSL V16.B16, V17.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
-	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V18.S4
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V16.B16, V19.B16, V0.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V18.S4
 	VSUB V18.S4, V8.S4, V18.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e724221 // addhn2 v1.8h, v17.4s, v18.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e724001 // addhn2 v1.8h, v0.4s, v18.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613830 // shll v16.4s, v1.4h, #16
-	WORD $0x6e26fe10 // fdiv v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V16.B16, V17.B16
-	WORD $0x4eaef632 // fmin v18.4s, v17.4s, v14.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
 	VAND V13.B16, V18.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
 	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
-	VAND V13.B16, V17.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d635 // fadd v21.4s, v17.4s, v19.4s
-	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
+	VBSL V16.B16, V20.B16, V1.B16
+	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef453 // fmin v19.4s, v2.4s, v14.4s
+	VAND V13.B16, V19.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V12.S4, V20.S4, V20.S4
+	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	WORD $0x4e35e6a0 // fcmeq v0.4s, v21.4s, v21.4s
+	VBSL V16.B16, V21.B16, V0.B16
+	WORD $0x4e22e673 // fcmeq v19.4s, v19.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V16.S4
 	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e35e6b3 // fcmeq v19.4s, v21.4s, v21.4s
-	VBSL V0.B16, V21.B16, V19.B16
-	VCMTST V9.S4, V19.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e604261 // addhn2 v1.8h, v19.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
 	FMOVQ F1, 16(R0)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V18.H8, V18.H8
+	VUZP1 V17.H8, V3.H8, V3.H8
+	VUZP1 V19.H8, V18.H8, V18.H8
 	VUZP1 V18.B16, V3.B16, V3.B16
 	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4845,73 +4845,73 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V17.B16, V17.B16
 	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	MOVD $2143289344, R16
+	VDUP R16, V16.S4
+	VBSL V16.B16, V17.B16, V1.B16
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d452 // fadd v18.4s, v2.4s, v16.4s
-	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
-	VBSL V0.B16, V17.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
-	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e32e651 // fcmeq v17.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V17.B16
-	VCMTST V9.S4, V17.S4, V18.S4
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e26de73 // fmul v19.4s, v19.4s, v6.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V16.B16, V19.B16, V0.B16
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V18.S4
 	VSUB V18.S4, V8.S4, V18.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e724221 // addhn2 v1.8h, v17.4s, v18.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e724001 // addhn2 v1.8h, v0.4s, v18.4s
 	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613830 // shll v16.4s, v1.4h, #16
-	WORD $0x6e26fe10 // fdiv v16.4s, v16.4s, v6.4s
-	VAND V10.B16, V16.B16, V17.B16
-	WORD $0x4eaef632 // fmin v18.4s, v17.4s, v14.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef452 // fmin v18.4s, v2.4s, v14.4s
 	VAND V13.B16, V18.B16, V19.B16
 	VUMAX V15.S4, V19.S4, V19.S4
 	VADD V12.S4, V19.S4, V19.S4
 	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
 	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V20.B16, V20.B16
-	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
-	WORD $0x4e31e652 // fcmeq v18.4s, v18.4s, v17.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
-	VAND V10.B16, V1.B16, V16.B16
-	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
-	VAND V13.B16, V17.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d635 // fadd v21.4s, v17.4s, v19.4s
-	WORD $0x4eb3d6b5 // fsub v21.4s, v21.4s, v19.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V21.B16, V21.B16
-	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
-	WORD $0x4e30e631 // fcmeq v17.4s, v17.4s, v16.4s
+	VORR V1.B16, V20.B16, V20.B16
+	WORD $0x6e26de94 // fmul v20.4s, v20.4s, v6.4s
 	WORD $0x4e34e681 // fcmeq v1.4s, v20.4s, v20.4s
-	VBSL V0.B16, V20.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V16.S4
+	VBSL V16.B16, V20.B16, V1.B16
+	WORD $0x4e22e652 // fcmeq v18.4s, v18.4s, v2.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e26fc00 // fdiv v0.4s, v0.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef453 // fmin v19.4s, v2.4s, v14.4s
+	VAND V13.B16, V19.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V12.S4, V20.S4, V20.S4
+	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V21.B16, V21.B16
+	WORD $0x6e26deb5 // fmul v21.4s, v21.4s, v6.4s
+	WORD $0x4e35e6a0 // fcmeq v0.4s, v21.4s, v21.4s
+	VBSL V16.B16, V21.B16, V0.B16
+	WORD $0x4e22e673 // fcmeq v19.4s, v19.4s, v2.4s
+	VCMTST V9.S4, V1.S4, V2.S4
+	VSUB V2.S4, V8.S4, V2.S4
+	VCMTST V9.S4, V0.S4, V16.S4
 	VSUB V16.S4, V8.S4, V16.S4
-	WORD $0x4e35e6b3 // fcmeq v19.4s, v21.4s, v21.4s
-	VBSL V0.B16, V21.B16, V19.B16
-	VCMTST V9.S4, V19.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
-	WORD $0x0e704021 // addhn v1.4h, v1.4s, v16.4s
-	WORD $0x4e604261 // addhn2 v1.8h, v19.4s, v0.4s
+	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
+	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
 	FMOVQ F1, 32(RSP)
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V17.H8, V18.H8, V18.H8
+	VUZP1 V17.H8, V3.H8, V3.H8
+	VUZP1 V19.H8, V18.H8, V18.H8
 	VUZP1 V18.B16, V3.B16, V3.B16
 	VAND V7.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4934,76 +4934,76 @@ lanerare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d470 // fadd v16.4s, v3.4s, v5.4s
-	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
+	FMOVQ 16(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V2.B16, V17.B16, V0.B16
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 32(R3), F5
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V2.B16, V6.B16
-	WORD $0x4eaef4d0 // fmin v16.4s, v6.4s, v14.4s
+	FMOVQ 16(R2), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
 	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
 	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e26e610 // fcmeq v16.4s, v16.4s, v6.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 48(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4d3 // fadd v19.4s, v6.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
 	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V1.B16
+	VBSL V2.B16, V18.B16, V1.B16
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 48(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4b1 // fmin v17.4s, v5.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e23de73 // fmul v19.4s, v19.4s, v3.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V2.B16, V19.B16, V0.B16
+	WORD $0x4e25e631 // fcmeq v17.4s, v17.4s, v5.4s
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e33e665 // fcmeq v5.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R0)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V16.H8, V16.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V17.H8, V16.H8, V16.H8
 	VUZP1 V16.B16, V4.B16, V4.B16
 	VAND V7.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -5026,76 +5026,76 @@ lanetailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 112(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d470 // fadd v16.4s, v3.4s, v5.4s
-	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V0.S4
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V0.B16, V6.B16, V1.B16
-	VCMTST V9.S4, V1.S4, V2.S4
-	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e30e605 // fcmeq v5.4s, v16.4s, v16.4s
-	VBSL V0.B16, V16.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V6.S4
-	VSUB V6.S4, V8.S4, V6.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6640a1 // addhn2 v1.8h, v5.4s, v6.4s
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V2.B16, V17.B16, V0.B16
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VCMTST V9.S4, V1.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
+	VCMTST V9.S4, V0.S4, V5.S4
+	VSUB V5.S4, V8.S4, V5.S4
+	WORD $0x0e634021 // addhn v1.4h, v1.4s, v3.4s
+	WORD $0x4e654001 // addhn2 v1.8h, v0.4s, v5.4s
 	FMOVQ F1, 16(RSP)
-	FMOVQ 80(RSP), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	FMOVQ 128(RSP), F5
-	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
-	VAND V10.B16, V2.B16, V6.B16
-	WORD $0x4eaef4d0 // fmin v16.4s, v6.4s, v14.4s
+	FMOVQ 80(RSP), F0
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
 	VAND V13.B16, V16.B16, V17.B16
 	VUMAX V15.S4, V17.S4, V17.S4
 	VADD V12.S4, V17.S4, V17.S4
 	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
 	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
-	WORD $0x4e26e610 // fcmeq v16.4s, v16.4s, v6.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	FMOVQ 144(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4d3 // fadd v19.4s, v6.4s, v17.4s
-	WORD $0x4eb1d673 // fsub v19.4s, v19.4s, v17.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V19.B16, V19.B16
-	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
 	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
-	VBSL V0.B16, V18.B16, V1.B16
+	VBSL V2.B16, V18.B16, V1.B16
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
+	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	FMOVQ 144(RSP), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4b1 // fmin v17.4s, v5.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e23de73 // fmul v19.4s, v19.4s, v3.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V2.B16, V19.B16, V0.B16
+	WORD $0x4e25e631 // fcmeq v17.4s, v17.4s, v5.4s
 	VCMTST V9.S4, V1.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x4e33e665 // fcmeq v5.4s, v19.4s, v19.4s
-	VBSL V0.B16, V19.B16, V5.B16
-	VCMTST V9.S4, V5.S4, V0.S4
-	VSUB V0.S4, V8.S4, V0.S4
+	VCMTST V9.S4, V0.S4, V3.S4
+	VSUB V3.S4, V8.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e6040a1 // addhn2 v1.8h, v5.4s, v0.4s
+	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 32(RSP)
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V6.H8, V16.H8, V16.H8
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V17.H8, V16.H8, V16.H8
 	VUZP1 V16.B16, V4.B16, V4.B16
 	VAND V7.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

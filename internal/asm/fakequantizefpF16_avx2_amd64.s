@@ -1473,70 +1473,79 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(DI)
-	JMP       groupback
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1569,7 +1578,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y2
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1602,7 +1611,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1635,7 +1644,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y4
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1650,63 +1659,72 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VCVTPH2PS 64(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SP)
-	VCVTPH2PS 80(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SP)
-	VCVTPH2PS 96(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SP)
-	VCVTPH2PS 112(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SP)
-	JMP       grouptailback
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	VCVTPH2PS    80(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	VCVTPH2PS    96(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	VCVTPH2PS    112(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -1802,122 +1820,140 @@ longstream:
 	JMP         longtail
 
 longrare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(DI)
-	JMP       longback
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	JMP          longback
 
 longtailrare:
-	VCVTPH2PS 64(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SP)
-	VCVTPH2PS 80(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SP)
-	VCVTPH2PS 96(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SP)
-	VCVTPH2PS 112(SP), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SP)
-	JMP       longtailback
+	VCVTPH2PS    64(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	VCVTPH2PS    80(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	VCVTPH2PS    96(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	VCVTPH2PS    112(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+	JMP          longtailback
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
@@ -2005,189 +2041,216 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VCVTPH2PS (SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VDIVPS    Y9, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VDIVPS    Y8, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VDIVPS    Y8, Y0, Y0
-	VPAND     Y10, Y0, Y1
-	VMINPS    Y1, Y14, Y1
-	VPAND     Y13, Y1, Y2
-	VPMAXUD   Y15, Y2, Y2
-	VPADDD    Y12, Y2, Y2
-	VADDPS    Y2, Y1, Y1
-	VSUBPS    Y2, Y1, Y1
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(DI)
-	JMP       short2back
+	VCVTPH2PS    (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VDIVPS       Y8, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VDIVPS       Y8, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	JMP          short2back
 
 lanerare:
-	VCVTPH2PS (SI), Y0
-	VMOVUPS   (DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, (DI)
-	VCVTPH2PS 16(SI), Y0
-	VMOVUPS   32(DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(DI)
-	VCVTPH2PS 32(SI), Y0
-	VMOVUPS   64(DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(DI)
-	VCVTPH2PS 48(SI), Y0
-	VMOVUPS   96(DX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(DI)
-	JMP       laneback
+	VCVTPH2PS    (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
+	VCVTPH2PS    16(SI), Y0
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
+	VCVTPH2PS    32(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
+	VCVTPH2PS    48(SI), Y0
+	VMOVUPS      96(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
+	JMP          laneback
 
 lanetailrare:
-	VCVTPH2PS 64(SP), Y0
-	VMOVUPS   128(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, (SP)
-	VCVTPH2PS 80(SP), Y0
-	VMOVUPS   160(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 16(SP)
-	VCVTPH2PS 96(SP), Y0
-	VMOVUPS   192(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SP)
-	VCVTPH2PS 112(SP), Y0
-	VMOVUPS   224(SP), Y1
-	VDIVPS    Y1, Y0, Y0
-	VPAND     Y10, Y0, Y2
-	VMINPS    Y2, Y14, Y2
-	VPAND     Y13, Y2, Y3
-	VPMAXUD   Y15, Y3, Y3
-	VPADDD    Y12, Y3, Y3
-	VADDPS    Y3, Y2, Y2
-	VSUBPS    Y3, Y2, Y2
-	VPAND     Y11, Y0, Y0
-	VPOR      Y0, Y2, Y2
-	VMULPS    Y1, Y2, Y2
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 48(SP)
-	JMP       lanetailback
+	VCVTPH2PS    64(SP), Y0
+	VMOVUPS      128(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
+	VCVTPH2PS    80(SP), Y0
+	VMOVUPS      160(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
+	VCVTPH2PS    96(SP), Y0
+	VMOVUPS      192(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
+	VCVTPH2PS    112(SP), Y0
+	VMOVUPS      224(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeFpBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -2195,7 +2258,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $672-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, table
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -2321,7 +2384,7 @@ grouploop:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -2457,7 +2520,7 @@ groupmeet3:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -2667,7 +2730,7 @@ piece5:
 	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+60(SB), Y4
+	VMOVUPS   constantsAVX2<>+64(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -2894,7 +2957,7 @@ longloop:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -3061,7 +3124,7 @@ piece20:
 	VPCMPEQD     Y5, Y3, Y3
 
 longtailnarrow:
-	VMOVUPS   constantsAVX2<>+60(SB), Y4
+	VMOVUPS   constantsAVX2<>+64(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3275,7 +3338,7 @@ short2loop:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVUPS      X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -3398,7 +3461,7 @@ laneloop:
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(DI)
 	VPCMPEQD     Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -3747,7 +3810,7 @@ piece45:
 	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+60(SB), Y4
+	VMOVUPS   constantsAVX2<>+64(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3947,7 +4010,7 @@ groupstream:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -3977,8 +4040,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3994,8 +4060,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4011,8 +4080,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4028,10 +4100,13 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4045,7 +4120,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -4078,7 +4153,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y2
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -4111,7 +4186,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -4144,7 +4219,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y4
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -4173,8 +4248,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4190,8 +4268,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4207,8 +4288,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    144(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4224,10 +4308,13 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4332,7 +4419,7 @@ longstream:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -4362,8 +4449,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4379,8 +4469,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4396,8 +4489,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4413,10 +4509,13 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4440,8 +4539,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4457,8 +4559,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4474,8 +4579,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    144(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4491,10 +4599,13 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4591,7 +4702,7 @@ short2stream:
 	VCVTPS2PH    $0x00, Y7, X7
 	VMOVNTPS     X7, 48(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+60(SB), Y4
+	VMOVUPS      constantsAVX2<>+64(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -4623,8 +4734,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -4640,8 +4754,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -4657,8 +4774,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -4674,10 +4794,13 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -4702,8 +4825,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCVTPH2PS    16(DX), Y0
 	VMOVUPS      32(BX), Y1
@@ -4720,8 +4846,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 16(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VCVTPH2PS    32(DX), Y0
 	VMOVUPS      64(BX), Y1
@@ -4738,8 +4867,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCVTPH2PS    48(DX), Y0
 	VMOVUPS      96(BX), Y1
@@ -4756,10 +4888,13 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(DI)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -4784,8 +4919,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      192(SP), Y1
@@ -4802,8 +4940,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 16(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      224(SP), Y1
@@ -4820,8 +4961,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCVTPH2PS    144(SP), Y0
 	VMOVUPS      256(SP), Y1
@@ -4838,10 +4982,13 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(SP)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+60(SB), Y0
+	VMOVUPS      constantsAVX2<>+64(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -4856,7 +5003,7 @@ TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $656-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000
+	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -6576,8 +6723,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6593,8 +6743,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6610,8 +6763,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6627,8 +6783,11 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
@@ -6645,7 +6804,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -6678,7 +6837,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y2
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -6711,7 +6870,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -6744,7 +6903,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y4
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -6773,8 +6932,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    96(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6790,8 +6952,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6807,8 +6972,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6824,8 +6992,11 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
@@ -6964,8 +7135,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6981,8 +7155,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -6998,8 +7175,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -7015,8 +7195,11 @@ longrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
@@ -7043,8 +7226,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SP)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    96(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -7060,8 +7246,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -7077,8 +7266,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    128(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -7094,8 +7286,11 @@ longtailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 64(SP)
@@ -7228,8 +7423,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VCVTPH2PS    16(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -7245,8 +7443,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VCVTPH2PS    32(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -7262,8 +7463,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VCVTPH2PS    48(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -7279,8 +7483,11 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
@@ -7308,8 +7515,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (DI)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCVTPH2PS    16(DX), Y0
 	VMOVUPS      32(BX), Y1
@@ -7326,8 +7536,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 16(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(DI)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VCVTPH2PS    32(DX), Y0
 	VMOVUPS      64(BX), Y1
@@ -7344,8 +7557,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(DI)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCVTPH2PS    48(DX), Y0
 	VMOVUPS      96(BX), Y1
@@ -7362,8 +7578,11 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(DI)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
@@ -7391,8 +7610,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCVTPH2PS    96(SP), Y0
 	VMOVUPS      176(SP), Y1
@@ -7409,8 +7631,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 16(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VCVTPH2PS    112(SP), Y0
 	VMOVUPS      208(SP), Y1
@@ -7427,8 +7652,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCVTPH2PS    128(SP), Y0
 	VMOVUPS      240(SP), Y1
@@ -7445,8 +7673,11 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 48(SP)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 64(SP)
@@ -7465,20 +7696,21 @@ DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+16(SB)/4, $0x00000001
 DATA constantsAVX2<>+20(SB)/4, $0x3f800000
 DATA constantsAVX2<>+24(SB)/4, $0x34800000
-DATA constantsAVX2<>+28(SB)/4, $0x00000000
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000002
-DATA constantsAVX2<>+40(SB)/4, $0x00000003
-DATA constantsAVX2<>+44(SB)/4, $0x00000004
-DATA constantsAVX2<>+48(SB)/4, $0x00000005
-DATA constantsAVX2<>+52(SB)/4, $0x00000006
-DATA constantsAVX2<>+56(SB)/4, $0x00000007
-DATA constantsAVX2<>+60(SB)/4, $0x00000000
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000001
-DATA constantsAVX2<>+72(SB)/4, $0x00000005
-DATA constantsAVX2<>+76(SB)/4, $0x00000002
-DATA constantsAVX2<>+80(SB)/4, $0x00000006
-DATA constantsAVX2<>+84(SB)/4, $0x00000003
-DATA constantsAVX2<>+88(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $92
+DATA constantsAVX2<>+28(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000004
+DATA constantsAVX2<>+52(SB)/4, $0x00000005
+DATA constantsAVX2<>+56(SB)/4, $0x00000006
+DATA constantsAVX2<>+60(SB)/4, $0x00000007
+DATA constantsAVX2<>+64(SB)/4, $0x00000000
+DATA constantsAVX2<>+68(SB)/4, $0x00000004
+DATA constantsAVX2<>+72(SB)/4, $0x00000001
+DATA constantsAVX2<>+76(SB)/4, $0x00000005
+DATA constantsAVX2<>+80(SB)/4, $0x00000002
+DATA constantsAVX2<>+84(SB)/4, $0x00000006
+DATA constantsAVX2<>+88(SB)/4, $0x00000003
+DATA constantsAVX2<>+92(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

@@ -917,49 +917,59 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -1113,8 +1123,12 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
@@ -1127,23 +1141,27 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
@@ -1156,8 +1174,10 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -1182,49 +1202,59 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R0)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V1.B16, V1.B16
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R0)
+	VORR V0.B16, V2.B16, V2.B16
+	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B longback
 longtailrare:
 	FMOVQ 48(RSP), F0
@@ -1240,8 +1270,12 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 16(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
@@ -1254,23 +1288,27 @@ longtailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 24(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	FMOVQ 64(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
 	VAND V10.B16, V1.B16, V2.B16
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V2.B16, V2.B16
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 32(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V3.B16, V2.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
@@ -1283,8 +1321,10 @@ longtailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	FMOVD F1, 40(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V3.B16, V1.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	B longtailback
 lanerare:
 	FMOVQ (R1), F0
@@ -1301,52 +1341,62 @@ lanerare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V3.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 16(R2), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R0)
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R2), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	FMOVQ 32(R2), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
-	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 48(R2), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R0)
+	VORR V0.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 48(RSP), F0
@@ -1363,54 +1413,64 @@ lanetailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V3.B16, V3.B16
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 16(RSP)
+	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V3.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 24(RSP)
-	FMOVQ 64(RSP), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V3.B16
+	VAND V10.B16, V0.B16, V3.B16
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	FMOVQ 64(RSP), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 112(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V4.B16
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	VAND V13.B16, V4.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 32(RSP)
+	VORR V1.B16, V4.B16, V4.B16
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
+	VBSL V2.B16, V4.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 128(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 40(RSP)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V2.B16, V3.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	B lanetailback
 
 // func FakeQuantizeFpBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
@@ -2450,56 +2510,66 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V4.B16, V7.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V4.B16, V16.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef447 // fmin v7.4s, v2.4s, v14.4s
+	VAND V13.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4f1 // fadd v17.4s, v7.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
-	FMOVQ F7, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B groupback
@@ -2655,58 +2725,68 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d446 // fadd v6.4s, v2.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 32(RSP)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V4.B16, V16.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d487 // fadd v7.4s, v4.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
+	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
+	VAND V13.B16, V5.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4b0 // fadd v16.4s, v5.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
-	FMOVD F7, 40(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V4.B16, V16.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B grouptailback
@@ -2733,56 +2813,66 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V4.B16, V16.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
-	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
-	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V16.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B longback
@@ -2800,58 +2890,68 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d446 // fadd v6.4s, v2.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 32(RSP)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
+	VAND V13.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 40(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 48(RSP)
 	B longtailback
@@ -2870,59 +2970,69 @@ lanerare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
-	FMOVQ F6, (R0)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
+	FMOVQ 16(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a9 // fadd v9.4s, v5.4s, v7.4s
-	WORD $0x4ea7d529 // fsub v9.4s, v9.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e216928 // fcvtn2 v8.8h, v9.4s
-	FMOVQ F8, 16(R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	VORR V0.B16, V8.B16, V8.B16
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
+	VBSL V2.B16, V8.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V9.B16, V9.B16
+	WORD $0x6e23dd29 // fmul v9.4s, v9.4s, v3.4s
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V2.B16, V9.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a8 // fmin v8.4s, v5.4s, v14.4s
+	VAND V13.B16, V8.B16, V9.B16
+	VUMAX V15.S4, V9.S4, V9.S4
+	VADD V12.S4, V9.S4, V9.S4
+	WORD $0x4e29d510 // fadd v16.4s, v8.4s, v9.4s
+	WORD $0x4ea9d610 // fsub v16.4s, v16.4s, v9.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V2.B16, V16.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, (R1)
 	B laneback
@@ -2941,61 +3051,71 @@ lanetailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(RSP)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef465 // fmin v5.4s, v3.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V6.B16
+	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 32(RSP)
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VORR V1.B16, V9.B16, V9.B16
+	WORD $0x6e23dd29 // fmul v9.4s, v9.4s, v3.4s
+	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
+	VBSL V2.B16, V9.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef466 // fmin v6.4s, v3.4s, v14.4s
+	VAND V13.B16, V6.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4c9 // fadd v9.4s, v6.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 40(RSP)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
+	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
+	VBSL V2.B16, V9.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e23e4c6 // fcmeq v6.4s, v6.4s, v3.4s
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VUSHR $7, V4.B16, V4.B16
 	FMOVQ F4, 48(RSP)
 	B lanetailback
@@ -4068,56 +4188,66 @@ grouprare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d446 // fadd v6.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
 	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
 	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V4.B16, V16.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d491 // fadd v17.4s, v4.4s, v6.4s
-	WORD $0x4ea6d631 // fsub v17.4s, v17.4s, v6.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x4e216a30 // fcvtn2 v16.8h, v17.4s
-	FMOVQ F16, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V16.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4276,58 +4406,68 @@ grouptailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d446 // fadd v6.4s, v2.4s, v5.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
+	VORR V0.B16, V6.B16, V6.B16
+	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4b0 // fadd v16.4s, v5.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 32(RSP)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	VORR V1.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e31e621 // fcmeq v1.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d490 // fadd v16.4s, v4.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
+	VAND V13.B16, V5.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	FMOVD F16, 40(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4357,56 +4497,66 @@ longrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
-	FMOVQ F5, (R0)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
 	VAND V13.B16, V5.B16, V16.B16
 	VUMAX V15.S4, V16.S4, V16.S4
 	VADD V12.S4, V16.S4, V16.S4
 	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
 	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
 	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V4.B16, V17.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
+	VAND V10.B16, V1.B16, V2.B16
+	WORD $0x4eaef450 // fmin v16.4s, v2.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e22e610 // fcmeq v16.4s, v16.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d492 // fadd v18.4s, v4.4s, v16.4s
-	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	VAND V10.B16, V0.B16, V2.B16
+	WORD $0x4eaef451 // fmin v17.4s, v2.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V18.B16, V18.B16
-	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
-	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
-	FMOVQ F17, 16(R0)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V4.B16, V19.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e22e631 // fcmeq v17.4s, v17.4s, v2.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V3.B16, V3.B16
 	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4427,58 +4577,68 @@ longtailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V5.B16, V5.B16
 	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 16(RSP)
+	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	VBSL V4.B16, V5.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef422 // fmin v2.4s, v1.4s, v14.4s
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VADD V12.S4, V5.S4, V5.S4
+	WORD $0x4e25d450 // fadd v16.4s, v2.4s, v5.4s
+	WORD $0x4ea5d610 // fsub v16.4s, v16.4s, v5.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	FMOVD F5, 24(RSP)
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V4.B16, V16.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e28fc21 // fdiv v1.4s, v1.4s, v8.4s
-	VAND V10.B16, V1.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d4b1 // fadd v17.4s, v5.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4b0 // fmin v16.4s, v5.4s, v14.4s
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 32(RSP)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	VORR V1.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e32e641 // fcmeq v1.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	WORD $0x4e25e610 // fcmeq v16.4s, v16.4s, v5.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
-	VAND V13.B16, V4.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d491 // fadd v17.4s, v4.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
+	VAND V13.B16, V5.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d4b2 // fadd v18.4s, v5.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V17.B16, V17.B16
-	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
-	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	FMOVD F17, 40(RSP)
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
+	VORR V0.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	WORD $0x4e32e640 // fcmeq v0.4s, v18.4s, v18.4s
+	VBSL V4.B16, V18.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
 	VUZP1 V2.H8, V3.H8, V3.H8
-	VUZP1 V4.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	VUZP1 V5.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V3.B16, V3.B16
 	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -4500,59 +4660,69 @@ lanerare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d467 // fadd v7.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2168e6 // fcvtn2 v6.8h, v7.4s
-	FMOVQ F6, (R0)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
+	FMOVQ 16(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
 	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
 	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4b0 // fadd v16.4s, v5.4s, v7.4s
-	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
-	WORD $0x4e216a08 // fcvtn2 v8.8h, v16.4s
-	FMOVQ F8, 16(R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	VORR V0.B16, V8.B16, V8.B16
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
+	VBSL V2.B16, V8.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	FMOVQ 16(R2), F0
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	FMOVQ 32(R3), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V5.B16
+	WORD $0x4eaef4a7 // fmin v7.4s, v5.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
+	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V2.B16, V16.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x4e25e4e7 // fcmeq v7.4s, v7.4s, v5.4s
+	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
+	FMOVQ 48(R3), F3
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a8 // fmin v8.4s, v5.4s, v14.4s
+	VAND V13.B16, V8.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d511 // fadd v17.4s, v8.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V2.B16, V17.B16, V0.B16
+	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e25e508 // fcmeq v8.4s, v8.4s, v5.4s
+	VUZP1 V6.H8, V4.H8, V4.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V9.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
@@ -4574,61 +4744,71 @@ lanetailrare:
 	VAND V11.B16, V1.B16, V1.B16
 	VORR V1.B16, V6.B16, V6.B16
 	WORD $0x6e22dcc6 // fmul v6.4s, v6.4s, v2.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 16(RSP)
+	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V6.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 16(RSP)
 	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 112(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d466 // fadd v6.4s, v3.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef465 // fmin v5.4s, v3.4s, v14.4s
+	VAND V13.B16, V5.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VADD V12.S4, V6.S4, V6.S4
+	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
+	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
-	FMOVD F6, 24(RSP)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
+	VORR V0.B16, V7.B16, V7.B16
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
+	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	FMOVQ 80(RSP), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 128(RSP), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	VAND V10.B16, V1.B16, V5.B16
-	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	VAND V10.B16, V1.B16, V6.B16
+	WORD $0x4eaef4c7 // fmin v7.4s, v6.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
+	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
 	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 32(RSP)
-	WORD $0x4e25e4c6 // fcmeq v6.4s, v6.4s, v5.4s
+	VORR V1.B16, V16.B16, V16.B16
+	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
+	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
+	VBSL V2.B16, V16.B16, V1.B16
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	FMOVD F1, 32(RSP)
+	WORD $0x4e26e4e7 // fcmeq v7.4s, v7.4s, v6.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 144(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
-	VAND V13.B16, V5.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4a8 // fadd v8.4s, v5.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef466 // fmin v6.4s, v3.4s, v14.4s
+	VAND V13.B16, V6.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4d0 // fadd v16.4s, v6.4s, v8.4s
+	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
-	FMOVD F8, 40(RSP)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	VUZP1 V3.H8, V4.H8, V4.H8
-	VUZP1 V5.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V4.B16, V4.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V2.B16, V16.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
+	WORD $0x4e23e4c6 // fcmeq v6.4s, v6.4s, v3.4s
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V6.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
 	VAND V9.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16
 	VADDP V4.B16, V4.B16, V4.B16

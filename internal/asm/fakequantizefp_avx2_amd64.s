@@ -1211,66 +1211,75 @@ groupstream:
 	JMP          groupwhole
 
 grouprare:
-	VMOVUPS (SI), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, (DI)
-	VMOVUPS 32(SI), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS 64(SI), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 64(DI)
-	VMOVUPS 96(SI), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 96(DI)
-	JMP     groupback
+	VMOVUPS      (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 96(DI)
+	JMP          groupback
 
 groupmeet0cross:
 groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -1303,7 +1312,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
+	VMOVDQU      constantsAVX2<>+20(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y9, Y9
@@ -1336,7 +1345,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y9, Y9
@@ -1369,7 +1378,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
+	VMOVDQU      constantsAVX2<>+20(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y9, Y9
@@ -1384,59 +1393,68 @@ groupmeet3mix:
 	JMP          groupmeet3mix
 
 grouptailrare:
-	VMOVUPS 128(SP), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, (SP)
-	VMOVUPS 160(SP), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 32(SP)
-	VMOVUPS 192(SP), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 64(SP)
-	VMOVUPS 224(SP), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 96(SP)
-	JMP     grouptailback
+	VMOVUPS      128(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      160(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 96(SP)
+	JMP          grouptailback
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -1539,177 +1557,204 @@ short2stream:
 	JMP          short2end
 
 short2rare:
-	VMOVUPS (SI), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, (DI)
-	VMOVUPS 32(SI), Y0
-	VDIVPS  Y9, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y9, Y1, Y1
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS 64(SI), Y0
-	VDIVPS  Y8, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y8, Y1, Y1
-	VMOVUPS Y1, 64(DI)
-	VMOVUPS 96(SI), Y0
-	VDIVPS  Y8, Y0, Y0
-	VPAND   Y10, Y0, Y1
-	VMINPS  Y1, Y14, Y1
-	VPAND   Y13, Y1, Y2
-	VPMAXUD Y15, Y2, Y2
-	VPADDD  Y12, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VSUBPS  Y2, Y1, Y1
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y1, Y1
-	VMULPS  Y8, Y1, Y1
-	VMOVUPS Y1, 96(DI)
-	JMP     short2back
+	VMOVUPS      (SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y2
+	VPMAXUD      Y15, Y2, Y2
+	VPADDD       Y12, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      32(SI), Y0
+	VDIVPS       Y9, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VDIVPS       Y8, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VDIVPS       Y8, Y0, Y0
+	VPAND        Y10, Y0, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y13, Y1, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, 96(DI)
+	JMP          short2back
 
 lanerare:
-	VMOVUPS (SI), Y0
-	VMOVUPS (DX), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, (DI)
-	VMOVUPS 32(SI), Y0
-	VMOVUPS 32(DX), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 32(DI)
-	VMOVUPS 64(SI), Y0
-	VMOVUPS 64(DX), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS 96(SI), Y0
-	VMOVUPS 96(DX), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 96(DI)
-	JMP     laneback
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(DX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
+	JMP          laneback
 
 lanetailrare:
-	VMOVUPS 128(SP), Y0
-	VMOVUPS 256(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, (SP)
-	VMOVUPS 160(SP), Y0
-	VMOVUPS 288(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 32(SP)
-	VMOVUPS 192(SP), Y0
-	VMOVUPS 320(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 64(SP)
-	VMOVUPS 224(SP), Y0
-	VMOVUPS 352(SP), Y1
-	VDIVPS  Y1, Y0, Y0
-	VPAND   Y10, Y0, Y2
-	VMINPS  Y2, Y14, Y2
-	VPAND   Y13, Y2, Y3
-	VPMAXUD Y15, Y3, Y3
-	VPADDD  Y12, Y3, Y3
-	VADDPS  Y3, Y2, Y2
-	VSUBPS  Y3, Y2, Y2
-	VPAND   Y11, Y0, Y0
-	VPOR    Y0, Y2, Y2
-	VMULPS  Y1, Y2, Y2
-	VMOVUPS Y2, 96(SP)
-	JMP     lanetailback
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      256(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y10, Y0, Y2
+	VMINPS       Y2, Y14, Y2
+	VPAND        Y13, Y2, Y3
+	VPMAXUD      Y15, Y3, Y3
+	VPADDD       Y12, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y2, Y1, Y0
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      160(SP), Y0
+	VMOVUPS      288(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
+	VMOVUPS      192(SP), Y0
+	VMOVUPS      320(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      224(SP), Y0
+	VMOVUPS      352(SP), Y2
+	VDIVPS       Y2, Y0, Y0
+	VPAND        Y10, Y0, Y3
+	VMINPS       Y3, Y14, Y3
+	VPAND        Y13, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPADDD       Y12, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VPAND        Y11, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y0
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
+	JMP          lanetailback
 
 // func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1717,7 +1762,7 @@ TEXT ·FakeQuantizeFpBytesAVX2(SB), $800-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x400000, table
+	// loaded at each use: least, step, most, 0x400000, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -1833,7 +1878,7 @@ grouploop:
 	VMULPS       Y11, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -1965,7 +2010,7 @@ groupmeet3:
 	VMULPS       Y4, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -2193,7 +2238,7 @@ piece5:
 	VPCMPEQD     Y5, Y3, Y3
 
 grouptailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y4
+	VMOVUPS   constantsAVX2<>+52(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -2428,7 +2473,7 @@ short2loop:
 	VMULPS       Y10, Y7, Y7
 	VMOVUPS      Y7, 96(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -2547,7 +2592,7 @@ laneloop:
 	VMULPS       Y9, Y6, Y6
 	VMOVUPS      Y6, 96(DI)
 	VPCMPEQD     Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -2914,7 +2959,7 @@ piece30:
 	VPCMPEQD     Y4, Y3, Y3
 
 lanetailnarrow:
-	VMOVUPS   constantsAVX2<>+48(SB), Y4
+	VMOVUPS   constantsAVX2<>+52(SB), Y4
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3125,7 +3170,7 @@ groupstream:
 	VMULPS       Y11, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -3155,7 +3200,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3171,7 +3219,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VMOVUPS      Y0, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3187,7 +3238,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VMOVUPS      Y0, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3203,9 +3257,12 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VMOVUPS      Y0, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3219,7 +3276,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -3252,7 +3309,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
+	VMOVDQU      constantsAVX2<>+20(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -3285,7 +3342,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -3318,7 +3375,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
+	VMOVDQU      constantsAVX2<>+20(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -3347,7 +3404,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VMOVUPS      Y4, (SP)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      192(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3363,7 +3423,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VMOVUPS      Y0, 32(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      224(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3379,7 +3442,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VMOVUPS      Y6, 64(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VMOVUPS      Y0, 64(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      256(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3395,9 +3461,12 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VMOVUPS      Y0, 96(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3507,7 +3576,7 @@ short2stream:
 	VMULPS       Y10, Y7, Y7
 	VMOVNTPS     Y7, 96(DI)
 	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+48(SB), Y4
+	VMOVUPS      constantsAVX2<>+52(SB), Y4
 	VPACKSSDW    Y1, Y0, Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSWB    Y2, Y0, Y0
@@ -3539,7 +3608,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -3555,7 +3627,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VMOVUPS      Y0, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -3571,7 +3646,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VMOVUPS      Y0, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -3587,9 +3665,12 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VMOVUPS      Y0, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKSSWB    Y4, Y2, Y2
@@ -3614,7 +3695,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VMOVUPS      Y0, (DI)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
@@ -3631,7 +3715,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
@@ -3648,7 +3735,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
@@ -3665,9 +3755,12 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VMOVUPS      Y8, 96(DI)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -3692,7 +3785,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VMOVUPS      Y5, (SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VMOVUPS      Y0, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VMOVUPS      192(SP), Y0
 	VMOVUPS      320(SP), Y1
@@ -3709,7 +3805,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VMOVUPS      224(SP), Y0
 	VMOVUPS      352(SP), Y1
@@ -3726,7 +3825,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VMOVUPS      256(SP), Y0
 	VMOVUPS      384(SP), Y1
@@ -3743,9 +3845,12 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VMOVUPS      Y8, 96(SP)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+48(SB), Y0
+	VMOVUPS      constantsAVX2<>+52(SB), Y0
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKSSDW    Y6, Y5, Y5
 	VPACKSSWB    Y5, Y3, Y3
@@ -3760,7 +3865,7 @@ TEXT ·FakeQuantizeFpBitsAVX2(SB), $784-80
 	// pointers: DI y, SI mask, DX x, BX scale, R8 recip, R9 elements left, R10 groups left, R11 length
 	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x400000
+	// loaded at each use: least, step, most, 0x400000, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         mask+8(FP), SI
@@ -5157,7 +5262,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5173,7 +5281,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VMOVUPS      Y0, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5189,7 +5300,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VMOVUPS      Y0, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5205,7 +5319,10 @@ grouprare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VMOVUPS      Y0, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
@@ -5222,7 +5339,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+20(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -5255,7 +5372,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
+	VMOVDQU      constantsAVX2<>+20(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -5288,7 +5405,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+20(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -5321,7 +5438,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
+	VMOVDQU      constantsAVX2<>+20(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -5350,7 +5467,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VMOVUPS      Y4, (SP)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (SP)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      176(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5366,7 +5486,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VMOVUPS      Y0, 32(SP)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      208(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5382,7 +5505,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y11, Y6, Y6
-	VMOVUPS      Y6, 64(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VMOVUPS      Y0, 64(SP)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      240(SP), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5398,7 +5524,10 @@ grouptailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VMOVUPS      Y0, 96(SP)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, 128(SP)
@@ -5544,7 +5673,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y4, Y4
 	VMULPS       Y11, Y4, Y4
-	VMOVUPS      Y4, (DI)
+	VCMPPS       $0x07, Y4, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VBLENDVPS    Y0, Y4, Y3, Y0
+	VMOVUPS      Y0, (DI)
 	VCMPPS       $0x00, Y1, Y2, Y2
 	VMOVUPS      32(DX), Y0
 	VDIVPS       Y11, Y0, Y0
@@ -5560,7 +5692,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
+	VBLENDVPS    Y0, Y5, Y4, Y0
+	VMOVUPS      Y0, 32(DI)
 	VCMPPS       $0x00, Y1, Y3, Y3
 	VMOVUPS      64(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -5576,7 +5711,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VMOVUPS      Y6, 64(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VMOVUPS      Y0, 64(DI)
 	VCMPPS       $0x00, Y1, Y4, Y4
 	VMOVUPS      96(DX), Y0
 	VDIVPS       Y10, Y0, Y0
@@ -5592,7 +5730,10 @@ short2rare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 96(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VBLENDVPS    Y0, Y7, Y6, Y0
+	VMOVUPS      Y0, 96(DI)
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VMOVMSKPS    Y2, AX
 	MOVB         AL, (SI)
@@ -5620,7 +5761,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VMOVUPS      Y5, (DI)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VMOVUPS      Y0, (DI)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VMOVUPS      32(DX), Y0
 	VMOVUPS      32(BX), Y1
@@ -5637,7 +5781,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VMOVUPS      Y6, 32(DI)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VMOVUPS      Y0, 32(DI)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y1
@@ -5654,7 +5801,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VMOVUPS      96(DX), Y0
 	VMOVUPS      96(BX), Y1
@@ -5671,7 +5821,10 @@ lanerare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VMOVUPS      Y8, 96(DI)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (SI)
@@ -5699,7 +5852,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
-	VMOVUPS      Y5, (SP)
+	VCMPPS       $0x07, Y5, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y5, Y1, Y0
+	VMOVUPS      Y0, (SP)
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VMOVUPS      176(SP), Y0
 	VMOVUPS      304(SP), Y1
@@ -5716,7 +5872,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y6, Y6
 	VMULPS       Y1, Y6, Y6
-	VMOVUPS      Y6, 32(SP)
+	VCMPPS       $0x07, Y6, Y6, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y6, Y1, Y0
+	VMOVUPS      Y0, 32(SP)
 	VCMPPS       $0x00, Y2, Y4, Y4
 	VMOVUPS      208(SP), Y0
 	VMOVUPS      336(SP), Y1
@@ -5733,7 +5892,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, 64(SP)
+	VCMPPS       $0x07, Y7, Y7, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y7, Y1, Y0
+	VMOVUPS      Y0, 64(SP)
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VMOVUPS      240(SP), Y0
 	VMOVUPS      368(SP), Y1
@@ -5750,7 +5912,10 @@ lanetailrare:
 	VPAND        Y13, Y0, Y0
 	VPOR         Y0, Y8, Y8
 	VMULPS       Y1, Y8, Y8
-	VMOVUPS      Y8, 96(SP)
+	VCMPPS       $0x07, Y8, Y8, Y0
+	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBLENDVPS    Y0, Y8, Y1, Y0
+	VMOVUPS      Y0, 96(SP)
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 128(SP)
@@ -5766,20 +5931,21 @@ DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00400000
 DATA constantsAVX2<>+8(SB)/4, $0x80000000
 DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000002
-DATA constantsAVX2<>+28(SB)/4, $0x00000003
-DATA constantsAVX2<>+32(SB)/4, $0x00000004
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
-DATA constantsAVX2<>+44(SB)/4, $0x00000007
-DATA constantsAVX2<>+48(SB)/4, $0x00000000
-DATA constantsAVX2<>+52(SB)/4, $0x00000004
-DATA constantsAVX2<>+56(SB)/4, $0x00000001
-DATA constantsAVX2<>+60(SB)/4, $0x00000005
-DATA constantsAVX2<>+64(SB)/4, $0x00000002
-DATA constantsAVX2<>+68(SB)/4, $0x00000006
-DATA constantsAVX2<>+72(SB)/4, $0x00000003
-DATA constantsAVX2<>+76(SB)/4, $0x00000007
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+20(SB)/4, $0x00000000
+DATA constantsAVX2<>+24(SB)/4, $0x00000001
+DATA constantsAVX2<>+28(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000003
+DATA constantsAVX2<>+36(SB)/4, $0x00000004
+DATA constantsAVX2<>+40(SB)/4, $0x00000005
+DATA constantsAVX2<>+44(SB)/4, $0x00000006
+DATA constantsAVX2<>+48(SB)/4, $0x00000007
+DATA constantsAVX2<>+52(SB)/4, $0x00000000
+DATA constantsAVX2<>+56(SB)/4, $0x00000004
+DATA constantsAVX2<>+60(SB)/4, $0x00000001
+DATA constantsAVX2<>+64(SB)/4, $0x00000005
+DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000003
+DATA constantsAVX2<>+80(SB)/4, $0x00000007
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84

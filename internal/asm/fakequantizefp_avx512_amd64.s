@@ -1201,42 +1201,51 @@ grouprare:
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VMULPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z1
+	VMOVUPS      64(SI), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS       Z10, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, 64(DI)
+	VMOVUPS      128(SI), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS       Z10, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, 128(DI)
+	VMOVUPS      192(SI), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VMULPS       Z10, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
 	VMOVUPS      Z1, 192(DI)
 	JMP          groupback
 
@@ -1360,45 +1369,54 @@ grouptailrare:
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VMULPS       Z10, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VMOVUPS      Z2, K7, (DI)
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VMOVUPS      Z2, K7, 64(DI)
+	VMOVUPS.Z    64(SI), K7, Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS       Z10, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, K7, 64(DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
+	VMOVUPS.Z    128(SI), K7, Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS       Z10, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z13, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z10, Z2, Z2
-	VMOVUPS      Z2, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VMULPS       Z10, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
 	VMOVUPS      Z1, K7, 192(DI)
 	JMP          grouptailback
 
@@ -1497,42 +1515,51 @@ short2rare:
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VMULPS.BCST  (DX), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  (DX), Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z1
+	VMOVUPS      64(SI), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS.BCST  (DX), Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, 64(DI)
+	VMOVUPS      128(SI), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, 128(DI)
+	VMOVUPS      192(SI), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VMULPS.BCST  4(DX), Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
 	VMOVUPS      Z1, 192(DI)
 	JMP          short2back
 
@@ -1623,42 +1650,51 @@ short4rare:
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VMULPS.BCST  (DX), Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VMOVUPS      Z2, (DI)
-	VMOVUPS      64(SI), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  4(DX), Z2, Z2
-	VMOVUPS      Z2, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VDIVPS       Z8, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS.BCST  8(DX), Z2, Z2
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VPANDD       Z1, Z0, Z1
+	VMOVUPS      64(SI), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS.BCST  4(DX), Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, 64(DI)
+	VMOVUPS      128(SI), Z2
+	VDIVPS       Z8, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z3, Z3
+	VSUBPS       Z4, Z3, Z3
+	VPTERNLOGD   $0xf8, Z11, Z2, Z3
+	VMULPS.BCST  8(DX), Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VMOVUPS      Z3, 128(DI)
+	VMOVUPS      192(SI), Z2
+	VDIVPS       Z7, Z2, Z2
+	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z0, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VMULPS.BCST  12(DX), Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
 	VMOVUPS      Z1, 192(DI)
 	JMP          short4back
 
@@ -1676,45 +1712,54 @@ lanerare:
 	VSUBPS       Z4, Z3, Z3
 	VPTERNLOGD   $0xf8, Z11, Z0, Z3
 	VMULPS       Z1, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z3, Z0, K1, Z3
 	VMOVUPS      Z3, (DI)
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 64(DI)
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, 128(DI)
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z2
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      64(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMULPS       Z3, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VMOVUPS      Z4, 64(DI)
+	VMOVUPS      128(SI), Z1
+	VMOVUPS      128(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMULPS       Z3, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VMOVUPS      Z4, 128(DI)
+	VMOVUPS      192(SI), Z1
+	VMOVUPS      192(DX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z2
 	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z1, Z2, Z2
+	VPANDD       Z13, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPADDD       Z12, Z4, Z4
+	VADDPS       Z4, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z1, Z2
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VMOVUPS      Z2, 192(DI)
 	JMP          laneback
 
@@ -1733,48 +1778,57 @@ lanetailrare:
 	VSUBPS       Z4, Z3, Z3
 	VPTERNLOGD   $0xf8, Z11, Z0, Z3
 	VMULPS       Z1, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z3, Z0, K1, Z3
 	VMOVUPS      Z3, K7, (DI)
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K7, 64(DI)
+	VMOVUPS.Z    64(SI), K7, Z1
+	VMOVUPS.Z    64(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMULPS       Z3, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VMOVUPS      Z4, K7, 64(DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
+	VMOVUPS.Z    128(SI), K7, Z1
+	VMOVUPS.Z    128(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z4
+	VMULPS       Z3, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBLENDMPS    Z4, Z0, K1, Z4
+	VMOVUPS      Z4, K7, 128(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(SI), K7, Z1
+	VMOVUPS.Z    192(DX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z2
+	VMINPS       Z2, Z14, Z2
+	VPANDD       Z13, Z2, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VMOVUPS      Z3, K7, 128(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VMULPS       Z1, Z2, Z2
+	VADDPS       Z4, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z1, Z2
+	VMULPS       Z3, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VMOVUPS      Z2, K7, 192(DI)
 	JMP          lanetailback
 
@@ -1797,7 +1851,7 @@ TEXT ·FakeQuantizeFpBytesAVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPADDD       Z1, Z0, Z12
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VBROADCASTSS constantsAVX512<>+20(SB), Z10
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -3110,47 +3164,56 @@ grouprare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS       Z9, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z9, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z9, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS       Z9, Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3278,50 +3341,59 @@ grouptailrare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS       Z9, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z9, Z5, Z5
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS.Z    64(DX), K7, Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z9, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS.Z    128(DX), K7, Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z9, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, K7, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z9, Z5, Z5
-	VMOVUPS      Z5, K7, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS       Z9, Z4, Z4
-	VMOVUPS      Z4, K7, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, K7, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3435,47 +3507,56 @@ short2rare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS.BCST  (BX), Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS.BCST  (BX), Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z8, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS.BCST  4(BX), Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z8, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z8, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS.BCST  4(BX), Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z8, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS.BCST  4(BX), Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3580,47 +3661,56 @@ short4rare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS.BCST  (BX), Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z8, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z8, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z16
+	VSUBPS       Z5, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z2, Z16
+	VMULPS.BCST  4(BX), Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K2
+	VBLENDMPS    Z16, Z0, K2, Z16
+	VMOVUPS      Z16, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z7, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z16
+	VSUBPS       Z5, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z2, Z16
+	VMULPS.BCST  8(BX), Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K3
+	VBLENDMPS    Z16, Z0, K3, Z16
+	VMOVUPS      Z16, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z6, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  4(BX), Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z7, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  8(BX), Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z6, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS.BCST  12(BX), Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS.BCST  12(BX), Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3642,50 +3732,59 @@ lanerare:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z0, Z6
 	VMULPS       Z1, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VMOVUPS      Z6, (DI)
 	VCMPPS       $0x00, Z3, Z4, K1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VMOVUPS      Z7, 64(DI)
+	VCMPPS       $0x00, Z4, Z5, K2
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VMOVUPS      Z7, 128(DI)
+	VCMPPS       $0x00, Z4, Z5, K3
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z2
+	VMINPS       Z2, Z14, Z4
 	VPANDD       Z13, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z4, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z1, Z5, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z2, Z3, K4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K4
+	VBLENDMPS    Z6, Z0, K4, Z6
+	VMOVUPS      Z6, 192(DI)
+	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3708,53 +3807,62 @@ lanetailrare:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z0, Z6
 	VMULPS       Z1, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VMOVUPS      Z6, K7, (DI)
 	VCMPPS       $0x00, Z3, Z4, K1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VMOVUPS      Z7, K7, 64(DI)
+	VCMPPS       $0x00, Z4, Z5, K2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VMOVUPS      Z7, K7, 128(DI)
+	VCMPPS       $0x00, Z4, Z5, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z2
+	VMINPS       Z2, Z14, Z4
 	VPANDD       Z13, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z4, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z1, Z5, Z5
-	VMOVUPS      Z5, K7, 192(DI)
-	VCMPPS       $0x00, Z2, Z3, K4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K4
+	VBLENDMPS    Z6, Z0, K4, Z6
+	VMOVUPS      Z6, K7, 192(DI)
+	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5147,47 +5255,56 @@ grouprare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS       Z10, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z10, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z10, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS       Z10, Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5314,50 +5431,59 @@ grouptailrare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS       Z10, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, K7, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z10, Z5, Z5
-	VMOVUPS      Z5, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVUPS.Z    64(DX), K7, Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z10, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS.Z    128(DX), K7, Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS       Z10, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, K7, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS       Z10, Z5, Z5
-	VMOVUPS      Z5, K7, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS       Z10, Z4, Z4
-	VMOVUPS      Z4, K7, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, K7, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5468,47 +5594,56 @@ short2rare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS.BCST  (BX), Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z10, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z10, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS.BCST  (BX), Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS.BCST  4(BX), Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  (BX), Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
 	VMULPS.BCST  4(BX), Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS.BCST  4(BX), Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5611,47 +5746,56 @@ short4rare:
 	VSUBPS       Z4, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z0, Z5
 	VMULPS.BCST  (BX), Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VMOVUPS      Z5, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VMOVUPS      64(DX), Z0
-	VDIVPS       Z9, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVUPS      64(DX), Z2
+	VDIVPS       Z9, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS.BCST  4(BX), Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K2
+	VBLENDMPS    Z6, Z0, K2, Z6
+	VMOVUPS      Z6, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS      128(DX), Z2
+	VDIVPS       Z8, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z13, Z4, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z6, Z6
+	VPTERNLOGD   $0xf8, Z11, Z2, Z6
+	VMULPS.BCST  8(BX), Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K3
+	VBLENDMPS    Z6, Z0, K3, Z6
+	VMOVUPS      Z6, 128(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VMOVUPS      192(DX), Z2
+	VDIVPS       Z7, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z13, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z12, Z4, Z4
 	VADDPS       Z4, Z3, Z5
 	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  4(BX), Z5, Z5
-	VMOVUPS      Z5, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VMOVUPS      128(DX), Z0
-	VDIVPS       Z8, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS.BCST  8(BX), Z5, Z5
-	VMOVUPS      Z5, 128(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VMOVUPS      192(DX), Z0
-	VDIVPS       Z7, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z13, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z12, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z0, Z4
-	VMULPS.BCST  12(BX), Z4, Z4
-	VMOVUPS      Z4, 192(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VPTERNLOGD   $0xf8, Z11, Z2, Z5
+	VMULPS.BCST  12(BX), Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VMOVUPS      Z5, 192(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5672,50 +5816,59 @@ lanerare:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z0, Z6
 	VMULPS       Z1, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VMOVUPS      Z6, (DI)
 	VCMPPS       $0x00, Z3, Z4, K1
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VMOVUPS      Z7, 64(DI)
+	VCMPPS       $0x00, Z4, Z5, K2
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VMOVUPS      Z7, 128(DI)
+	VCMPPS       $0x00, Z4, Z5, K3
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z2
+	VMINPS       Z2, Z14, Z4
 	VPANDD       Z13, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z4, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z1, Z5, Z5
-	VMOVUPS      Z5, 192(DI)
-	VCMPPS       $0x00, Z2, Z3, K4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K4
+	VBLENDMPS    Z6, Z0, K4, Z6
+	VMOVUPS      Z6, 192(DI)
+	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5737,53 +5890,62 @@ lanetailrare:
 	VSUBPS       Z5, Z6, Z6
 	VPTERNLOGD   $0xf8, Z11, Z0, Z6
 	VMULPS       Z1, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VMOVUPS      Z6, K7, (DI)
 	VCMPPS       $0x00, Z3, Z4, K1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, K7, 64(DI)
-	VCMPPS       $0x00, Z3, Z4, K2
+	VMOVUPS.Z    64(DX), K7, Z1
+	VMOVUPS.Z    64(BX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VMOVUPS      Z7, K7, 64(DI)
+	VCMPPS       $0x00, Z4, Z5, K2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
+	VMOVUPS.Z    128(DX), K7, Z1
+	VMOVUPS.Z    128(BX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z4
+	VMINPS       Z4, Z14, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z1, Z7
+	VMULPS       Z3, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VMOVUPS      Z7, K7, 128(DI)
+	VCMPPS       $0x00, Z4, Z5, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z1
+	VMOVUPS.Z    192(BX), K7, Z3
+	VDIVPS       Z3, Z1, Z1
+	VPANDD       Z2, Z1, Z2
+	VMINPS       Z2, Z14, Z4
 	VPANDD       Z13, Z4, Z5
 	VPMAXUD      Z15, Z5, Z5
 	VPADDD       Z12, Z5, Z5
 	VADDPS       Z5, Z4, Z6
 	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VMOVUPS      Z6, K7, 128(DI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VPANDD       Z2, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z0, Z5
-	VMULPS       Z1, Z5, Z5
-	VMOVUPS      Z5, K7, 192(DI)
-	VCMPPS       $0x00, Z2, Z3, K4
+	VPTERNLOGD   $0xf8, Z11, Z1, Z6
+	VMULPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K4
+	VBLENDMPS    Z6, Z0, K4, Z6
+	VMOVUPS      Z6, K7, 192(DI)
+	VCMPPS       $0x00, Z2, Z4, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -5794,5 +5956,6 @@ DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000
 DATA constantsAVX512<>+8(SB)/4, $0x80000000
 DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+16(SB)/4, $0x01010101
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $20
+DATA constantsAVX512<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+20(SB)/4, $0x01010101
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $24

@@ -682,46 +682,56 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, (R0)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(R0)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(R0)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 48(R0)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R0)
 	B groupback
 groupmeet0cross:
 groupmeet0mix:
@@ -874,46 +884,56 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 16(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	MOVD $2143289344, R16
+	VDUP R16, V2.S4
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	FMOVQ 96(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 32(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(RSP)
 	FMOVQ 112(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 48(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(RSP)
 	FMOVQ 128(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	VAND V13.B16, V1.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VADD V12.S4, V3.S4, V3.S4
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V1.B16, V1.B16
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ F1, 64(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V2.B16, V1.B16, V0.B16
+	FMOVQ F0, 64(RSP)
 	B grouptailback
 groupmeetrare:
 	MOVD R7, R5
@@ -938,49 +958,59 @@ lanerare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	VBSL V1.B16, V2.B16, V0.B16
+	FMOVQ F0, (R0)
 	FMOVQ 16(R1), F0
-	FMOVQ 16(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ 16(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 16(R0)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 16(R0)
 	FMOVQ 32(R1), F0
-	FMOVQ 32(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ 32(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 32(R0)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 32(R0)
 	FMOVQ 48(R1), F0
-	FMOVQ 48(R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R2), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 48(R0)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 48(R0)
 	B laneback
 lanetailrare:
 	FMOVQ 80(RSP), F0
@@ -996,49 +1026,59 @@ lanetailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V2.B16, V2.B16
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	VBSL V1.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	FMOVQ 96(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ 160(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 32(RSP)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 32(RSP)
 	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ 176(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 48(RSP)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 48(RSP)
 	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	FMOVQ 192(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V3.B16
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VADD V12.S4, V4.S4, V4.S4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	FMOVQ F2, 64(RSP)
+	VORR V0.B16, V3.B16, V3.B16
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 64(RSP)
 	B lanetailback
 
 // func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
@@ -1805,23 +1845,13 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	FMOVQ F4, (R0)
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V4.B16, V0.B16
+	FMOVQ F0, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 16(R2), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef423 // fmin v3.4s, v1.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	FMOVQ 32(R2), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
@@ -1833,9 +1863,11 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	FMOVQ F6, 32(R0)
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V3.B16, V6.B16, V0.B16
+	FMOVQ F0, 16(R0)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 48(R2), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
@@ -1847,11 +1879,29 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 48(R0)
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V0.B16
+	FMOVQ F0, 32(R0)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	FMOVQ 48(R2), F0
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V3.B16, V16.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	B groupback
@@ -2006,23 +2056,13 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e29dc84 // fmul v4.4s, v4.4s, v9.4s
-	FMOVQ F4, 16(RSP)
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V4.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 112(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef423 // fmin v3.4s, v1.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	FMOVQ 128(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
@@ -2034,9 +2074,11 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	FMOVQ F6, 48(RSP)
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V3.B16, V6.B16, V0.B16
+	FMOVQ F0, 32(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 144(RSP), F0
+	FMOVQ 128(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
@@ -2048,11 +2090,29 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
 	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 64(RSP)
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V3.B16, V7.B16, V0.B16
+	FMOVQ F0, 48(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	FMOVQ 144(RSP), F0
+	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
+	VAND V13.B16, V6.B16, V7.B16
+	VUMAX V15.S4, V7.S4, V7.S4
+	VADD V12.S4, V7.S4, V7.S4
+	WORD $0x4e27d4d0 // fadd v16.4s, v6.4s, v7.4s
+	WORD $0x4ea7d610 // fsub v16.4s, v16.4s, v7.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V3.B16, V16.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VUSHR $7, V2.B16, V2.B16
 	FMOVQ F2, 80(RSP)
 	B grouptailback
@@ -2079,28 +2139,17 @@ lanerare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	FMOVQ F5, (R0)
+	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	VBSL V1.B16, V5.B16, V0.B16
+	FMOVQ F0, (R0)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef444 // fmin v4.4s, v2.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	FMOVQ F6, 16(R0)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	FMOVQ 16(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
@@ -2108,14 +2157,16 @@ lanerare:
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 32(R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V1.B16, V7.B16, V0.B16
+	FMOVQ F0, 16(R0)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
@@ -2123,12 +2174,31 @@ lanerare:
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	FMOVQ F8, 48(R0)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
+	VBSL V1.B16, V8.B16, V0.B16
+	FMOVQ F0, 32(R0)
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
+	VBSL V1.B16, V9.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, (R1)
 	B laneback
@@ -2146,28 +2216,17 @@ lanetailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	FMOVQ F5, 16(RSP)
+	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	VBSL V1.B16, V5.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef444 // fmin v4.4s, v2.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	FMOVQ F6, 32(RSP)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	FMOVQ 176(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
@@ -2175,14 +2234,16 @@ lanetailrare:
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 48(RSP)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V1.B16, V7.B16, V0.B16
+	FMOVQ F0, 32(RSP)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	FMOVQ 128(RSP), F0
+	FMOVQ 192(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
@@ -2190,12 +2251,31 @@ lanetailrare:
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	FMOVQ F8, 64(RSP)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
+	VBSL V1.B16, V8.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V9.B16, V9.B16
+	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
+	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
+	VBSL V1.B16, V9.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VUSHR $7, V3.B16, V3.B16
 	FMOVQ F3, 80(RSP)
 	B lanetailback
@@ -2986,23 +3066,13 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	FMOVQ F4, (R0)
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V4.B16, V0.B16
+	FMOVQ F0, (R0)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 16(R2), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef423 // fmin v3.4s, v1.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	FMOVQ F5, 16(R0)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	FMOVQ 32(R2), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
@@ -3014,9 +3084,11 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	FMOVQ F6, 32(R0)
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V3.B16, V6.B16, V0.B16
+	FMOVQ F0, 16(R0)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 48(R2), F0
+	FMOVQ 32(R2), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
@@ -3028,11 +3100,29 @@ grouprare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 48(R0)
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V3.B16, V16.B16, V0.B16
+	FMOVQ F0, 32(R0)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	FMOVQ 48(R2), F0
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V3.B16, V17.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V9.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -3190,23 +3280,13 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V4.B16, V4.B16
 	WORD $0x6e28dc84 // fmul v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 16(RSP)
+	WORD $0x4e24e480 // fcmeq v0.4s, v4.4s, v4.4s
+	MOVD $2143289344, R16
+	VDUP R16, V3.S4
+	VBSL V3.B16, V4.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	FMOVQ 112(RSP), F0
-	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
-	VAND V10.B16, V0.B16, V1.B16
-	WORD $0x4eaef423 // fmin v3.4s, v1.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e28dca5 // fmul v5.4s, v5.4s, v8.4s
-	FMOVQ F5, 32(RSP)
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	FMOVQ 128(RSP), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef424 // fmin v4.4s, v1.4s, v14.4s
@@ -3218,9 +3298,11 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V6.B16, V6.B16
 	WORD $0x6e28dcc6 // fmul v6.4s, v6.4s, v8.4s
-	FMOVQ F6, 48(RSP)
+	WORD $0x4e26e4c0 // fcmeq v0.4s, v6.4s, v6.4s
+	VBSL V3.B16, V6.B16, V0.B16
+	FMOVQ F0, 32(RSP)
 	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	FMOVQ 144(RSP), F0
+	FMOVQ 128(RSP), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	VAND V10.B16, V0.B16, V1.B16
 	WORD $0x4eaef425 // fmin v5.4s, v1.4s, v14.4s
@@ -3232,11 +3314,29 @@ grouptailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 64(RSP)
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V3.B16, V16.B16, V0.B16
+	FMOVQ F0, 48(RSP)
 	WORD $0x4e21e4a5 // fcmeq v5.4s, v5.4s, v1.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V2.B16, V2.B16
+	FMOVQ 144(RSP), F0
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	VAND V10.B16, V0.B16, V1.B16
+	WORD $0x4eaef426 // fmin v6.4s, v1.4s, v14.4s
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V3.B16, V17.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
+	VUZP1 V4.H8, V2.H8, V2.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V2.B16, V2.B16
 	VAND V9.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
 	VADDP V2.B16, V2.B16, V2.B16
@@ -3266,28 +3366,17 @@ lanerare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	FMOVQ F5, (R0)
+	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	VBSL V1.B16, V5.B16, V0.B16
+	FMOVQ F0, (R0)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef444 // fmin v4.4s, v2.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	FMOVQ F6, 16(R0)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	FMOVQ 16(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
@@ -3295,14 +3384,16 @@ lanerare:
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 32(R0)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V1.B16, V7.B16, V0.B16
+	FMOVQ F0, 16(R0)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	FMOVQ 32(R2), F0
+	FMOVQ 32(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
@@ -3310,12 +3401,31 @@ lanerare:
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	FMOVQ F8, 48(R0)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
+	VBSL V1.B16, V8.B16, V0.B16
+	FMOVQ F0, 32(R0)
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	FMOVQ 48(R2), F0
+	FMOVQ 48(R3), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
+	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V1.B16, V16.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
@@ -3336,28 +3446,17 @@ lanetailrare:
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	FMOVQ F5, 16(RSP)
+	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
+	MOVD $2143289344, R16
+	VDUP R16, V1.S4
+	VBSL V1.B16, V5.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	FMOVQ 112(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef444 // fmin v4.4s, v2.4s, v14.4s
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	FMOVQ F6, 32(RSP)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVQ 128(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef445 // fmin v5.4s, v2.4s, v14.4s
+	FMOVQ 176(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
 	VAND V13.B16, V5.B16, V6.B16
 	VUMAX V15.S4, V6.S4, V6.S4
 	VADD V12.S4, V6.S4, V6.S4
@@ -3365,14 +3464,16 @@ lanetailrare:
 	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	FMOVQ F7, 48(RSP)
-	WORD $0x4e22e4a5 // fcmeq v5.4s, v5.4s, v2.4s
-	FMOVQ 144(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef446 // fmin v6.4s, v2.4s, v14.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
+	VBSL V1.B16, V7.B16, V0.B16
+	FMOVQ F0, 32(RSP)
+	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
+	FMOVQ 128(RSP), F0
+	FMOVQ 192(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
@@ -3380,12 +3481,31 @@ lanetailrare:
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	FMOVQ F8, 64(RSP)
-	WORD $0x4e22e4c6 // fcmeq v6.4s, v6.4s, v2.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
+	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
+	VBSL V1.B16, V8.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
+	FMOVQ 144(RSP), F0
+	FMOVQ 208(RSP), F2
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	VAND V10.B16, V0.B16, V4.B16
+	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VADD V12.S4, V8.S4, V8.S4
+	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
+	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V16.B16, V16.B16
+	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
+	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
+	VBSL V1.B16, V16.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
+	VUZP1 V5.H8, V3.H8, V3.H8
+	VUZP1 V7.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V3.B16, V3.B16
 	VAND V9.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16
 	VADDP V3.B16, V3.B16, V3.B16

@@ -8,14 +8,15 @@
 // Requires: AVX
 TEXT ·MinMaxAVX2(SB), NOSPLIT, $128-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x7f800000, Y14 0xff800000
+	// per call: Y15 0x7fc00000, Y14 0x7f800000, Y13 0xff800000
 	// per group: nothing
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         x+0(FP), DI
 	MOVQ         min+8(FP), SI
 	MOVQ         max+16(FP), DX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+8
@@ -34,36 +35,36 @@ TEXT ·MinMaxAVX2(SB), NOSPLIT, $128-40
 	JGE          treehalves
 
 groups:
-	VMOVAPS Y15, Y13
-	VMOVAPS Y15, Y12
-	VMOVAPS Y15, Y11
-	VMOVAPS Y15, Y10
-	VXORPS  Y9, Y9, Y9
-	VMOVAPS Y14, Y8
-	VMOVAPS Y14, Y7
-	VMOVAPS Y14, Y6
-	VMOVAPS Y14, Y5
+	VMOVAPS Y14, Y12
+	VMOVAPS Y14, Y11
+	VMOVAPS Y14, Y10
+	VMOVAPS Y14, Y9
+	VXORPS  Y8, Y8, Y8
+	VMOVAPS Y13, Y7
+	VMOVAPS Y13, Y6
+	VMOVAPS Y13, Y5
+	VMOVAPS Y13, Y4
 	MOVQ    R9, BX
 	CMPQ    BX, $+32
 	JLT     grouptail
 
 grouploop:
 	VMOVUPS (DI), Y0
-	VMINPS  Y0, Y13, Y13
-	VMAXPS  Y0, Y8, Y8
+	VMINPS  Y0, Y12, Y12
+	VMAXPS  Y0, Y7, Y7
 	VMOVUPS 32(DI), Y1
-	VMINPS  Y1, Y12, Y12
+	VMINPS  Y1, Y11, Y11
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y9, Y0, Y9
-	VMAXPS  Y1, Y7, Y7
+	VORPS   Y8, Y0, Y8
+	VMAXPS  Y1, Y6, Y6
 	VMOVUPS 64(DI), Y0
-	VMINPS  Y0, Y11, Y11
-	VMAXPS  Y0, Y6, Y6
+	VMINPS  Y0, Y10, Y10
+	VMAXPS  Y0, Y5, Y5
 	VMOVUPS 96(DI), Y1
-	VMINPS  Y1, Y10, Y10
+	VMINPS  Y1, Y9, Y9
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y9, Y0, Y9
-	VMAXPS  Y1, Y5, Y5
+	VORPS   Y8, Y0, Y8
+	VMAXPS  Y1, Y4, Y4
 	ADDQ    $+128, DI
 	SUBQ    $+32, BX
 	CMPQ    BX, $+32
@@ -160,26 +161,26 @@ piece4:
 
 piece5:
 	VMOVUPS (SP), Y0
-	VMINPS  Y0, Y13, Y13
-	VMAXPS  Y0, Y8, Y8
+	VMINPS  Y0, Y12, Y12
+	VMAXPS  Y0, Y7, Y7
 	VMOVUPS 32(SP), Y1
-	VMINPS  Y1, Y12, Y12
+	VMINPS  Y1, Y11, Y11
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y9, Y0, Y9
-	VMAXPS  Y1, Y7, Y7
+	VORPS   Y8, Y0, Y8
+	VMAXPS  Y1, Y6, Y6
 	VMOVUPS 64(SP), Y0
-	VMINPS  Y0, Y11, Y11
-	VMAXPS  Y0, Y6, Y6
+	VMINPS  Y0, Y10, Y10
+	VMAXPS  Y0, Y5, Y5
 	VMOVUPS 96(SP), Y1
-	VMINPS  Y1, Y10, Y10
+	VMINPS  Y1, Y9, Y9
 	VCMPPS  $0x03, Y1, Y0, Y0
-	VORPS   Y9, Y0, Y9
-	VMAXPS  Y1, Y5, Y5
+	VORPS   Y8, Y0, Y8
+	VMAXPS  Y1, Y4, Y4
 	LEAQ    (DI)(BX*4), DI
 
 groupend:
-	VMINPS       Y11, Y13, Y0
-	VMINPS       Y10, Y12, Y1
+	VMINPS       Y10, Y12, Y0
+	VMINPS       Y9, Y11, Y1
 	VMINPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VMINPS       X1, X0, X1
@@ -187,12 +188,12 @@ groupend:
 	VMINPS       X0, X1, X0
 	VPERMILPS    $0xb1, X0, X1
 	VMINPS       X1, X0, X1
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y8, AX
 	NEGL         AX
 	SBBL         AX, AX
 	VMOVD        AX, X0
-	VMAXPS       Y6, Y8, Y2
-	VMAXPS       Y5, Y7, Y3
+	VMAXPS       Y5, Y7, Y2
+	VMAXPS       Y4, Y6, Y3
 	VMAXPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X3
 	VMAXPS       X3, X2, X3
@@ -201,9 +202,12 @@ groupend:
 	VPERMILPS    $0xb1, X2, X3
 	VMAXPS       X3, X2, X3
 	VADDPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y15, Y1
 	VMOVSS       X1, (SI)
 	VADDPS       Y0, Y3, Y3
-	VMOVSS       X3, (DX)
+	VBLENDVPS    Y2, Y3, Y15, Y2
+	VMOVSS       X2, (DX)
 	ADDQ         $+4, SI
 	ADDQ         $+4, DX
 	SUBQ         $+1, R8
@@ -273,9 +277,12 @@ treeloop:
 	JNE        groups
 	VXORPS     Y0, Y0, Y0
 	VADDPS     Y0, Y3, Y3
+	VCMPPS     $0x07, Y3, Y3, Y1
+	VBLENDVPS  Y1, Y3, Y15, Y3
 	VMOVUPS    Y3, (SI)
 	VADDPS     Y0, Y4, Y4
-	VMOVUPS    Y4, (DX)
+	VBLENDVPS  Y1, Y4, Y15, Y1
+	VMOVUPS    Y1, (DX)
 	ADDQ       $+256, DI
 	ADDQ       $+32, SI
 	ADDQ       $+32, DX
@@ -390,9 +397,12 @@ treepairloop:
 	JNE        groups
 	VXORPS     Y0, Y0, Y0
 	VADDPS     Y0, Y1, Y1
+	VCMPPS     $0x07, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y15, Y1
 	VMOVUPS    Y1, (SI)
 	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
+	VBLENDVPS  Y3, Y2, Y15, Y3
+	VMOVUPS    Y3, (DX)
 	ADDQ       $+512, DI
 	ADDQ       $+32, SI
 	ADDQ       $+32, DX
@@ -443,9 +453,12 @@ treehalfloop:
 	JNE         groups
 	VXORPS      Y0, Y0, Y0
 	VADDPS      Y0, Y6, Y6
+	VCMPPS      $0x07, Y6, Y6, Y2
+	VBLENDVPS   Y2, Y6, Y15, Y6
 	VMOVUPS     Y6, (SI)
 	VADDPS      Y0, Y1, Y1
-	VMOVUPS     Y1, (DX)
+	VBLENDVPS   Y2, Y1, Y15, Y2
+	VMOVUPS     Y2, (DX)
 	ADDQ        $+128, DI
 	ADDQ        $+32, SI
 	ADDQ        $+32, DX
@@ -860,9 +873,12 @@ tree4done7:
 	JNE        groups
 	VXORPS     Y0, Y0, Y0
 	VADDPS     Y0, Y1, Y1
+	VCMPPS     $0x07, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y15, Y1
 	VMOVUPS    Y1, (SI)
 	VADDPS     Y0, Y2, Y2
-	VMOVUPS    Y2, (DX)
+	VBLENDVPS  Y3, Y2, Y15, Y3
+	VMOVUPS    Y3, (DX)
 	MOVQ       R10, DI
 	ADDQ       $+32, SI
 	ADDQ       $+32, DX
@@ -1117,9 +1133,12 @@ tree1done7:
 	JNE        groups
 	VXORPS     Y0, Y0, Y0
 	VADDPS     Y0, Y7, Y7
+	VCMPPS     $0x07, Y7, Y7, Y1
+	VBLENDVPS  Y1, Y7, Y15, Y7
 	VMOVUPS    Y7, (SI)
 	VADDPS     Y0, Y3, Y3
-	VMOVUPS    Y3, (DX)
+	VBLENDVPS  Y1, Y3, Y15, Y1
+	VMOVUPS    Y1, (DX)
 	MOVQ       R10, DI
 	ADDQ       $+32, SI
 	ADDQ       $+32, DX
@@ -1230,9 +1249,12 @@ treehalvesloop:
 	JNE         groups
 	VXORPS      Y0, Y0, Y0
 	VADDPS      Y0, Y3, Y3
+	VCMPPS      $0x07, Y3, Y3, Y1
+	VBLENDVPS   Y1, Y3, Y15, Y3
 	VMOVUPS     Y3, (SI)
 	VADDPS      Y0, Y4, Y4
-	VMOVUPS     Y4, (DX)
+	VBLENDVPS   Y1, Y4, Y15, Y1
+	VMOVUPS     Y1, (DX)
 	MOVQ        R10, DI
 	ADDQ        $+32, SI
 	ADDQ        $+32, DX
@@ -1255,7 +1277,7 @@ TEXT ·AbsMaxAVX2(SB), NOSPLIT, $128-32
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), DI
 	MOVQ         most+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
+	VBROADCASTSS constantsAVX2<>+12(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
@@ -2225,7 +2247,7 @@ TEXT ·ReachAVX2(SB), NOSPLIT, $128-40
 	MOVQ         high+16(FP), DX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+8
@@ -3320,8 +3342,8 @@ treehalvesend:
 // Requires: AVX, AVX2
 TEXT ·MinMaxColumnsAVX2(SB), $1024-72
 	// pointers: DI min, SI max, DX x0, BX x1, R8 x2, R9 x3, R10 x4, R11 x5, R12 elements left
-	// per call: Y15 0x7fffffff, Y14 0x0
-	// vector registers in use at once: 6
+	// per call: Y15 0x7fffffff, Y14 0x7fc00000, Y13 0x0
+	// vector registers in use at once: 7
 	MOVQ         min+0(FP), DI
 	MOVQ         max+8(FP), SI
 	MOVQ         x0+16(FP), DX
@@ -3330,8 +3352,9 @@ TEXT ·MinMaxColumnsAVX2(SB), $1024-72
 	MOVQ         x3+40(FP), R9
 	MOVQ         x4+48(FP), R10
 	MOVQ         x5+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+8(SB), Y15
-	VXORPS       Y14, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+12(SB), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VXORPS       Y13, Y13, Y13
 	MOVQ         n+64(FP), R12
 	CMPQ         R12, $+32
 	JLT          lanetail
@@ -3370,13 +3393,13 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, (SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, (SI)
 	VMOVUPS   32(DI), Y0
 	VMOVUPS   32(SI), Y1
 	VPAND     Y15, Y0, Y2
@@ -3410,13 +3433,13 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 32(SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 32(SI)
 	VMOVUPS   64(DI), Y0
 	VMOVUPS   64(SI), Y1
 	VPAND     Y15, Y0, Y2
@@ -3450,13 +3473,13 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 64(SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 64(SI)
 	VMOVUPS   96(DI), Y0
 	VMOVUPS   96(SI), Y1
 	VPAND     Y15, Y0, Y2
@@ -3490,13 +3513,13 @@ laneloop:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(DI)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 96(SI)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 96(SI)
 	ADDQ      $+128, DI
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
@@ -4217,13 +4240,13 @@ piece40:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, (SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 128(SP)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 128(SP)
 	CMPQ      R12, $+9
 	JLT       lanetailnarrow
 	VMOVUPS   32(SP), Y0
@@ -4259,13 +4282,13 @@ piece40:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 160(SP)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 160(SP)
 	CMPQ      R12, $+17
 	JLT       lanetailnarrow
 	VMOVUPS   64(SP), Y0
@@ -4301,13 +4324,13 @@ piece40:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 192(SP)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 192(SP)
 	CMPQ      R12, $+25
 	JLT       lanetailnarrow
 	VMOVUPS   96(SP), Y0
@@ -4343,13 +4366,13 @@ piece40:
 	VMAXPS    Y3, Y1, Y1
 	VPAND     Y15, Y3, Y3
 	VPMAXSD   Y3, Y2, Y2
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y0
-	VADDPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y2, Y2, Y2
+	VBLENDVPS Y2, Y0, Y14, Y0
+	VADDPS    Y13, Y0, Y0
 	VMOVUPS   Y0, 96(SP)
-	VBLENDVPS Y3, Y1, Y2, Y3
-	VADDPS    Y14, Y3, Y3
-	VMOVUPS   Y3, 224(SP)
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   Y2, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R12
@@ -4494,16 +4517,17 @@ laneend:
 // Requires: AVX
 TEXT ·MergeMinMaxAVX2(SB), $512-40
 	// pointers: DI min, SI max, DX x, BX y, R8 elements left
-	// per call: Y15 0x0
-	// vector registers in use at once: 6
-	MOVQ   min+0(FP), DI
-	MOVQ   max+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   y+24(FP), BX
-	VXORPS Y15, Y15, Y15
-	MOVQ   n+32(FP), R8
-	CMPQ   R8, $+32
-	JLT    lanetail
+	// per call: Y15 0x0, Y14 0x7fc00000
+	// vector registers in use at once: 7
+	MOVQ         min+0(FP), DI
+	MOVQ         max+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         y+24(FP), BX
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	MOVQ         n+32(FP), R8
+	CMPQ         R8, $+32
+	JLT          lanetail
 
 laneloop:
 	VMOVUPS   (DI), Y0
@@ -4523,9 +4547,13 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, (DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, (DI)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, (SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, (SI)
 	VMOVUPS   32(DI), Y0
 	VMOVUPS   32(SI), Y1
 	VMINPS    Y1, Y0, Y2
@@ -4543,9 +4571,13 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, 32(DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, 32(DI)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 32(SI)
 	VMOVUPS   64(DI), Y0
 	VMOVUPS   64(SI), Y1
 	VMINPS    Y1, Y0, Y2
@@ -4563,9 +4595,13 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, 64(DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, 64(DI)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 64(SI)
 	VMOVUPS   96(DI), Y0
 	VMOVUPS   96(SI), Y1
 	VMINPS    Y1, Y0, Y2
@@ -4583,9 +4619,13 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, 96(DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, 96(DI)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, DI
 	ADDQ      $+128, SI
 	ADDQ      $+128, DX
@@ -4950,9 +4990,13 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, (SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, (SP)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 128(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 128(SP)
 	CMPQ      R8, $+9
 	JLT       lanetailnarrow
 	VMOVUPS   32(SP), Y0
@@ -4972,9 +5016,13 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, 32(SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, 32(SP)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 160(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 160(SP)
 	CMPQ      R8, $+17
 	JLT       lanetailnarrow
 	VMOVUPS   64(SP), Y0
@@ -4994,9 +5042,13 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, 64(SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, 64(SP)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 192(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 192(SP)
 	CMPQ      R8, $+25
 	JLT       lanetailnarrow
 	VMOVUPS   96(SP), Y0
@@ -5016,9 +5068,13 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VMOVUPS   Y4, 96(SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VMOVUPS   Y0, 96(SP)
 	VADDPS    Y15, Y1, Y1
-	VMOVUPS   Y1, 224(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VMOVUPS   Y0, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R8
@@ -5165,7 +5221,7 @@ TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: nothing
-	// loaded at each use: 0x7fffffff, 0x7c000000, 0x0, 0x80008000, 0x0, 0xffffffff
+	// loaded at each use: 0x7fffffff, 0x7c000000, 0x7e000000, 0x0, 0x80008000, 0x0, 0xffffffff
 	// vector registers in use at once: 16
 	MOVQ  x+0(FP), DI
 	MOVQ  min+8(FP), SI
@@ -5188,17 +5244,17 @@ TEXT ·MinMaxF16AVX2(SB), NOSPLIT, $64-40
 	JGE   treehalves
 
 groups:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VMOVAPS      Y0, Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VMOVAPS      Y0, Y14
 	VXORPS       Y0, Y0, Y0
 	VMOVAPS      Y0, Y13
 	VXORPS       Y0, Y0, Y0
 	VMOVAPS      Y0, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VMOVAPS      Y0, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VMOVAPS      Y0, Y10
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
@@ -5330,17 +5386,18 @@ groupend:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPAND        Y4, Y2, Y4
 	VPMAXUD      Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y4
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
 	VPMINUD      Y4, Y0, Y4
 	VPCMPEQD     Y0, Y4, Y4
 	VMINPS       Y2, Y3, Y2
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y4, Y2, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
@@ -5348,8 +5405,9 @@ groupend:
 	VMOVD        X2, AX
 	MOVW         AX, (SI)
 	VMAXPS       Y1, Y3, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y4, Y1, Y0, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
@@ -5433,25 +5491,27 @@ treeloop:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y5, Y3, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y5
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y5, Y0, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
 	VMOVUPS      X5, (SI)
 	VMAXPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -5587,25 +5647,27 @@ treepairloop:
 	VPSRLD       $0x10, Y2, Y0
 	VPMINUW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y3, Y2, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y3, Y0, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
 	VMAXPS       Y7, Y2, Y7
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y7, Y7
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y7, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -5665,17 +5727,18 @@ treehalfloop:
 	VPSRLD       $0x10, Y0, Y1
 	VPMINUW      Y1, Y0, Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
 	VPAND        Y2, Y4, Y2
 	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+24(SB), Y2
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2
 	VPMINUD      Y2, Y1, Y2
 	VPCMPEQD     Y1, Y2, Y2
 	VMINPS       Y4, Y0, Y4
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y4, Y4
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
 	VBLENDVPS    Y2, Y4, Y1, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
@@ -5684,7 +5747,8 @@ treehalfloop:
 	VMAXPS       Y6, Y0, Y6
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y6, Y6
-	VBLENDVPS    Y2, Y6, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBLENDVPS    Y2, Y6, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -6119,25 +6183,27 @@ tree4done7:
 	VPSRLD       $0x10, Y2, Y0
 	VPMINUW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y3, Y2, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y3, Y0, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
 	VMAXPS       Y7, Y2, Y7
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y7, Y7
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y7, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -6405,25 +6471,27 @@ tree1done7:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y2, Y3, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SI)
 	VMAXPS       Y9, Y3, Y9
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y9, Y9
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y9, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -6547,25 +6615,27 @@ treehalvesloop:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y5, Y3, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y5
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y5, Y0, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
 	VMOVUPS      X5, (SI)
 	VMAXPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -6593,7 +6663,7 @@ TEXT ·AbsMaxF16AVX2(SB), NOSPLIT, $64-32
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), DI
 	MOVQ         most+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+28(SB), Y15
+	VBROADCASTSS constantsAVX2<>+36(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
@@ -7577,7 +7647,7 @@ TEXT ·ReachF16AVX2(SB), NOSPLIT, $64-40
 	MOVQ         high+16(FP), DX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+20(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+16
@@ -9616,16 +9686,17 @@ laneend:
 // Requires: AVX, F16C
 TEXT ·MergeMinMaxF16AVX2(SB), NOSPLIT, $256-40
 	// pointers: DI min, SI max, DX x, BX y, R8 elements left
-	// per call: Y15 0x0
-	// vector registers in use at once: 6
-	MOVQ   min+0(FP), DI
-	MOVQ   max+8(FP), SI
-	MOVQ   x+16(FP), DX
-	MOVQ   y+24(FP), BX
-	VXORPS Y15, Y15, Y15
-	MOVQ   n+32(FP), R8
-	CMPQ   R8, $+32
-	JLT    lanetail
+	// per call: Y15 0x0, Y14 0x7fc00000
+	// vector registers in use at once: 7
+	MOVQ         min+0(FP), DI
+	MOVQ         max+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         y+24(FP), BX
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	MOVQ         n+32(FP), R8
+	CMPQ         R8, $+32
+	JLT          lanetail
 
 laneloop:
 	VCVTPH2PS (DI), Y0
@@ -9645,11 +9716,15 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (DI)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SI)
 	VCVTPH2PS 16(DI), Y0
 	VCVTPH2PS 16(SI), Y1
 	VMINPS    Y1, Y0, Y2
@@ -9667,11 +9742,15 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 16(DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(DI)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SI)
 	VCVTPH2PS 32(DI), Y0
 	VCVTPH2PS 32(SI), Y1
 	VMINPS    Y1, Y0, Y2
@@ -9689,11 +9768,15 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(DI)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SI)
 	VCVTPH2PS 48(DI), Y0
 	VCVTPH2PS 48(SI), Y1
 	VMINPS    Y1, Y0, Y2
@@ -9711,11 +9794,15 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(DI)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(DI)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SI)
 	ADDQ      $+64, DI
 	ADDQ      $+64, SI
 	ADDQ      $+64, DX
@@ -9992,11 +10079,15 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, (SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, (SP)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 64(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 64(SP)
 	CMPQ      R8, $+9
 	JLT       lanetailnarrow
 	VCVTPH2PS 16(SP), Y0
@@ -10016,11 +10107,15 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 16(SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 16(SP)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 80(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 80(SP)
 	CMPQ      R8, $+17
 	JLT       lanetailnarrow
 	VCVTPH2PS 32(SP), Y0
@@ -10040,11 +10135,15 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 32(SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 32(SP)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 96(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 96(SP)
 	CMPQ      R8, $+25
 	JLT       lanetailnarrow
 	VCVTPH2PS 48(SP), Y0
@@ -10064,11 +10163,15 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
-	VCVTPS2PH $0x00, Y4, X4
-	VMOVUPS   X4, 48(SP)
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 48(SP)
 	VADDPS    Y15, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 112(SP)
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y14, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVUPS   X0, 112(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R8
@@ -10187,7 +10290,7 @@ TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
 	// pointers: DI x, SI min, DX max, BX elements left, R8 groups left, R9 length
 	// per call: nothing
 	// per group: nothing
-	// loaded at each use: 0x7fffffff, 0x7f800000, 0x0, 0x80008000, 0x0, 0xffffffff
+	// loaded at each use: 0x7fffffff, 0x7f800000, 0x7fc00000, 0x0, 0x80008000, 0x0, 0xffffffff
 	// vector registers in use at once: 16
 	MOVQ  x+0(FP), DI
 	MOVQ  min+8(FP), SI
@@ -10210,17 +10313,17 @@ TEXT ·MinMaxBF16AVX2(SB), NOSPLIT, $64-40
 	JGE   treehalves
 
 groups:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VMOVAPS      Y0, Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
 	VMOVAPS      Y0, Y14
 	VXORPS       Y0, Y0, Y0
 	VMOVAPS      Y0, Y13
 	VXORPS       Y0, Y0, Y0
 	VMOVAPS      Y0, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VMOVAPS      Y0, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
 	VMOVAPS      Y0, Y10
 	MOVQ         R9, BX
 	CMPQ         BX, $+32
@@ -10352,17 +10455,18 @@ groupend:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPAND        Y4, Y2, Y4
 	VPMAXUD      Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPMINUD      Y4, Y0, Y4
 	VPCMPEQD     Y0, Y4, Y4
 	VMINPS       Y2, Y3, Y2
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y4, Y2, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
@@ -10370,8 +10474,9 @@ groupend:
 	VMOVD        X2, AX
 	MOVW         AX, (SI)
 	VMAXPS       Y1, Y3, Y1
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y1, Y1
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y4, Y1, Y0, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
@@ -10455,25 +10560,27 @@ treeloop:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y5, Y3, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y5
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y5, Y0, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
 	VMOVUPS      X5, (SI)
 	VMAXPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -10609,25 +10716,27 @@ treepairloop:
 	VPSRLD       $0x10, Y2, Y0
 	VPMINUW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y3, Y2, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y3, Y0, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
 	VMAXPS       Y7, Y2, Y7
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y7, Y7
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y7, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -10687,17 +10796,18 @@ treehalfloop:
 	VPSRLD       $0x10, Y0, Y1
 	VPMINUW      Y1, Y0, Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
 	VPAND        Y2, Y4, Y2
 	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPMINUD      Y2, Y1, Y2
 	VPCMPEQD     Y1, Y2, Y2
 	VMINPS       Y4, Y0, Y4
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y4, Y4
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VBLENDVPS    Y2, Y4, Y1, Y4
 	VPSRLD       $0x10, Y4, Y4
 	VPACKUSDW    Y4, Y4, Y4
@@ -10706,7 +10816,8 @@ treehalfloop:
 	VMAXPS       Y6, Y0, Y6
 	VXORPS       Y0, Y0, Y0
 	VADDPS       Y0, Y6, Y6
-	VBLENDVPS    Y2, Y6, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VBLENDVPS    Y2, Y6, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -11141,25 +11252,27 @@ tree4done7:
 	VPSRLD       $0x10, Y2, Y0
 	VPMINUW      Y0, Y2, Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y3, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y3, Y2, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y3
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y3, Y0, Y3
 	VPSRLD       $0x10, Y3, Y3
 	VPACKUSDW    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
 	VMAXPS       Y7, Y2, Y7
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y7, Y7
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y7, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -11427,25 +11540,27 @@ tree1done7:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y2, Y3, Y2
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y2
 	VPSRLD       $0x10, Y2, Y2
 	VPACKUSDW    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
 	VMOVUPS      X2, (SI)
 	VMAXPS       Y9, Y3, Y9
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y9, Y9
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y9, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -11569,25 +11684,27 @@ treehalvesloop:
 	VPSRLD       $0x10, Y3, Y0
 	VPMINUW      Y0, Y3, Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
 	VPAND        Y1, Y5, Y1
 	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPMINUD      Y1, Y0, Y1
 	VPCMPEQD     Y0, Y1, Y1
 	VMINPS       Y5, Y3, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y5
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y5, Y0, Y5
 	VPSRLD       $0x10, Y5, Y5
 	VPACKUSDW    Y5, Y5, Y5
 	VPERMQ       $0x08, Y5, Y5
 	VMOVUPS      X5, (SI)
 	VMAXPS       Y2, Y3, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y2
+	VXORPS       Y0, Y0, Y0
+	VADDPS       Y0, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VBLENDVPS    Y1, Y2, Y0, Y1
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y1, Y1
@@ -11615,7 +11732,7 @@ TEXT ·AbsMaxBF16AVX2(SB), NOSPLIT, $64-32
 	// vector registers in use at once: 8
 	MOVQ         x+0(FP), DI
 	MOVQ         most+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+28(SB), Y15
+	VBROADCASTSS constantsAVX2<>+36(SB), Y15
 	VXORPS       Y14, Y14, Y14
 	MOVQ         groups+16(FP), BX
 	MOVQ         length+24(FP), R8
@@ -12571,7 +12688,7 @@ TEXT ·ReachBF16AVX2(SB), NOSPLIT, $64-40
 	MOVQ         high+16(FP), DX
 	VXORPS       Y15, Y15, Y15
 	VXORPS       Y14, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+20(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+16
@@ -14554,14 +14671,15 @@ laneend:
 // Requires: AVX, AVX2
 TEXT ·MergeMinMaxBF16AVX2(SB), NOSPLIT, $256-40
 	// pointers: DI min, SI max, DX x, BX y, R8 elements left
-	// per call: Y15 0x0, Y14 0x7fff
-	// vector registers in use at once: 13
+	// per call: Y15 0x0, Y14 0x7fc00000, Y13 0x7fff
+	// vector registers in use at once: 14
 	MOVQ         min+0(FP), DI
 	MOVQ         max+8(FP), SI
 	MOVQ         x+16(FP), DX
 	MOVQ         y+24(FP), BX
 	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+32(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+40(SB), Y13
 	MOVQ         n+32(FP), R8
 	CMPQ         R8, $+32
 	JLT          lanetail
@@ -14588,50 +14706,58 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
 	VADDPS    Y15, Y1, Y1
-	VPMOVZXWD 16(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 16(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y0, Y3
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VBLENDVPS Y5, Y3, Y0, Y5
-	VPMOVZXWD 16(DX), Y3
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VPMOVZXWD 16(DI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 16(SI), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y5, Y3
+	VMINPS    Y3, Y1, Y4
+	VCMPPS    $0x07, Y1, Y1, Y5
+	VBLENDVPS Y5, Y4, Y1, Y5
+	VPMOVZXWD 16(DX), Y4
+	VPSLLD    $0x10, Y4, Y4
+	VMINPS    Y4, Y5, Y4
 	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y3, Y5, Y6
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y3
-	VPMOVZXWD 16(BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y3, Y0
-	VCMPPS    $0x07, Y3, Y3, Y2
-	VBLENDVPS Y2, Y0, Y3, Y2
+	VBLENDVPS Y6, Y4, Y5, Y6
+	VMAXPS    Y1, Y3, Y1
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y1, Y3, Y4
+	VPMOVZXWD 16(BX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMAXPS    Y1, Y4, Y1
+	VCMPPS    $0x07, Y4, Y4, Y3
+	VBLENDVPS Y3, Y1, Y4, Y3
 	VADDPS    Y15, Y6, Y6
-	VADDPS    Y15, Y2, Y2
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y6, Y3
+	VCMPPS    $0x07, Y6, Y6, Y1
+	VBLENDVPS Y1, Y6, Y14, Y1
+	VADDPS    Y15, Y3, Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y14, Y4
+	VPSLLD    $0x0f, Y0, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y6, Y3
-	VPADDD    Y14, Y3, Y3
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (DI)
+	VPADDD    Y3, Y0, Y3
+	VPADDD    Y13, Y3, Y3
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y3, Y3
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, (DI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -14658,50 +14784,58 @@ laneloop:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
 	VADDPS    Y15, Y1, Y1
-	VPMOVZXWD 48(DI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 48(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y0, Y3
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VBLENDVPS Y5, Y3, Y0, Y5
-	VPMOVZXWD 48(DX), Y3
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y14, Y2
+	VPMOVZXWD 48(DI), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 48(SI), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y5, Y3
+	VMINPS    Y3, Y1, Y4
+	VCMPPS    $0x07, Y1, Y1, Y5
+	VBLENDVPS Y5, Y4, Y1, Y5
+	VPMOVZXWD 48(DX), Y4
+	VPSLLD    $0x10, Y4, Y4
+	VMINPS    Y4, Y5, Y4
 	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y3, Y5, Y6
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y3
-	VPMOVZXWD 48(BX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y3, Y0
-	VCMPPS    $0x07, Y3, Y3, Y2
-	VBLENDVPS Y2, Y0, Y3, Y2
+	VBLENDVPS Y6, Y4, Y5, Y6
+	VMAXPS    Y1, Y3, Y1
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y1, Y3, Y4
+	VPMOVZXWD 48(BX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMAXPS    Y1, Y4, Y1
+	VCMPPS    $0x07, Y4, Y4, Y3
+	VBLENDVPS Y3, Y1, Y4, Y3
 	VADDPS    Y15, Y6, Y6
-	VADDPS    Y15, Y2, Y2
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y6, Y3
+	VCMPPS    $0x07, Y6, Y6, Y1
+	VBLENDVPS Y1, Y6, Y14, Y1
+	VADDPS    Y15, Y3, Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y14, Y4
+	VPSLLD    $0x0f, Y0, Y3
 	VPSRLD    $0x1f, Y3, Y3
-	VPADDD    Y3, Y6, Y3
-	VPADDD    Y14, Y3, Y3
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y3, Y3
-	VPACKUSDW Y3, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
+	VPADDD    Y3, Y0, Y3
+	VPADDD    Y13, Y3, Y3
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y3, Y3
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(DI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -14987,128 +15121,144 @@ piece20:
 	VCMPPS    $0x07, Y2, Y2, Y1
 	VBLENDVPS Y1, Y0, Y2, Y1
 	VADDPS    Y15, Y4, Y4
+	VCMPPS    $0x07, Y4, Y4, Y0
+	VBLENDVPS Y0, Y4, Y14, Y0
 	VADDPS    Y15, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y2
+	VBLENDVPS Y2, Y1, Y14, Y2
 	CMPQ      R8, $+9
 	JLT       lanetailnarrow
-	VPMOVZXWD 16(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 80(SP), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMINPS    Y2, Y0, Y3
-	VCMPPS    $0x07, Y0, Y0, Y5
-	VBLENDVPS Y5, Y3, Y0, Y5
-	VPMOVZXWD 144(SP), Y3
+	VPMOVZXWD 16(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXWD 80(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y5, Y3
+	VMINPS    Y3, Y1, Y4
+	VCMPPS    $0x07, Y1, Y1, Y5
+	VBLENDVPS Y5, Y4, Y1, Y5
+	VPMOVZXWD 144(SP), Y4
+	VPSLLD    $0x10, Y4, Y4
+	VMINPS    Y4, Y5, Y4
 	VCMPPS    $0x07, Y5, Y5, Y6
-	VBLENDVPS Y6, Y3, Y5, Y6
-	VMAXPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y2, Y2, Y3
-	VBLENDVPS Y3, Y0, Y2, Y3
-	VPMOVZXWD 208(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y3, Y0
-	VCMPPS    $0x07, Y3, Y3, Y2
-	VBLENDVPS Y2, Y0, Y3, Y2
+	VBLENDVPS Y6, Y4, Y5, Y6
+	VMAXPS    Y1, Y3, Y1
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y1, Y3, Y4
+	VPMOVZXWD 208(SP), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMAXPS    Y1, Y4, Y1
+	VCMPPS    $0x07, Y4, Y4, Y3
+	VBLENDVPS Y3, Y1, Y4, Y3
 	VADDPS    Y15, Y6, Y6
-	VADDPS    Y15, Y2, Y2
+	VCMPPS    $0x07, Y6, Y6, Y1
+	VBLENDVPS Y1, Y6, Y14, Y1
+	VADDPS    Y15, Y3, Y3
+	VCMPPS    $0x07, Y3, Y3, Y4
+	VBLENDVPS Y4, Y3, Y14, Y4
 	CMPQ      R8, $+17
 	JLT       lanetailnarrow
-	VPMOVZXWD 32(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 96(SP), Y3
+	VPMOVZXWD 32(SP), Y3
 	VPSLLD    $0x10, Y3, Y3
-	VMINPS    Y3, Y0, Y5
-	VCMPPS    $0x07, Y0, Y0, Y7
-	VBLENDVPS Y7, Y5, Y0, Y7
-	VPMOVZXWD 160(SP), Y5
+	VPMOVZXWD 96(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y7, Y5
+	VMINPS    Y5, Y3, Y6
+	VCMPPS    $0x07, Y3, Y3, Y7
+	VBLENDVPS Y7, Y6, Y3, Y7
+	VPMOVZXWD 160(SP), Y6
+	VPSLLD    $0x10, Y6, Y6
+	VMINPS    Y6, Y7, Y6
 	VCMPPS    $0x07, Y7, Y7, Y8
-	VBLENDVPS Y8, Y5, Y7, Y8
-	VMAXPS    Y0, Y3, Y0
-	VCMPPS    $0x07, Y3, Y3, Y5
-	VBLENDVPS Y5, Y0, Y3, Y5
-	VPMOVZXWD 224(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y5, Y0
-	VCMPPS    $0x07, Y5, Y5, Y3
-	VBLENDVPS Y3, Y0, Y5, Y3
+	VBLENDVPS Y8, Y6, Y7, Y8
+	VMAXPS    Y3, Y5, Y3
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VBLENDVPS Y6, Y3, Y5, Y6
+	VPMOVZXWD 224(SP), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VMAXPS    Y3, Y6, Y3
+	VCMPPS    $0x07, Y6, Y6, Y5
+	VBLENDVPS Y5, Y3, Y6, Y5
 	VADDPS    Y15, Y8, Y8
-	VADDPS    Y15, Y3, Y3
+	VCMPPS    $0x07, Y8, Y8, Y3
+	VBLENDVPS Y3, Y8, Y14, Y3
+	VADDPS    Y15, Y5, Y5
+	VCMPPS    $0x07, Y5, Y5, Y6
+	VBLENDVPS Y6, Y5, Y14, Y6
 	CMPQ      R8, $+25
 	JLT       lanetailnarrow
-	VPMOVZXWD 48(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VPMOVZXWD 112(SP), Y5
+	VPMOVZXWD 48(SP), Y5
 	VPSLLD    $0x10, Y5, Y5
-	VMINPS    Y5, Y0, Y7
-	VCMPPS    $0x07, Y0, Y0, Y9
-	VBLENDVPS Y9, Y7, Y0, Y9
-	VPMOVZXWD 176(SP), Y7
+	VPMOVZXWD 112(SP), Y7
 	VPSLLD    $0x10, Y7, Y7
-	VMINPS    Y7, Y9, Y7
+	VMINPS    Y7, Y5, Y8
+	VCMPPS    $0x07, Y5, Y5, Y9
+	VBLENDVPS Y9, Y8, Y5, Y9
+	VPMOVZXWD 176(SP), Y8
+	VPSLLD    $0x10, Y8, Y8
+	VMINPS    Y8, Y9, Y8
 	VCMPPS    $0x07, Y9, Y9, Y10
-	VBLENDVPS Y10, Y7, Y9, Y10
-	VMAXPS    Y0, Y5, Y0
-	VCMPPS    $0x07, Y5, Y5, Y7
-	VBLENDVPS Y7, Y0, Y5, Y7
-	VPMOVZXWD 240(SP), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMAXPS    Y0, Y7, Y0
-	VCMPPS    $0x07, Y7, Y7, Y5
-	VBLENDVPS Y5, Y0, Y7, Y5
+	VBLENDVPS Y10, Y8, Y9, Y10
+	VMAXPS    Y5, Y7, Y5
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VBLENDVPS Y8, Y5, Y7, Y8
+	VPMOVZXWD 240(SP), Y5
+	VPSLLD    $0x10, Y5, Y5
+	VMAXPS    Y5, Y8, Y5
+	VCMPPS    $0x07, Y8, Y8, Y7
+	VBLENDVPS Y7, Y5, Y8, Y7
 	VADDPS    Y15, Y10, Y10
-	VADDPS    Y15, Y5, Y5
+	VCMPPS    $0x07, Y10, Y10, Y5
+	VBLENDVPS Y5, Y10, Y14, Y5
+	VADDPS    Y15, Y7, Y7
+	VCMPPS    $0x07, Y7, Y7, Y8
+	VBLENDVPS Y8, Y7, Y14, Y8
 
 lanetailnarrow:
-	VPSLLD    $0x0f, Y4, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y4, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y6, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y6, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPACKUSDW Y4, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SP)
+	VPSLLD    $0x0f, Y0, Y7
+	VPSRLD    $0x1f, Y7, Y7
+	VPADDD    Y7, Y0, Y7
+	VPADDD    Y13, Y7, Y7
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y7, Y7
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y7, Y7
+	VPERMQ    $0xd8, Y7, Y7
+	VMOVUPS   Y7, (SP)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y1, Y4, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 64(SP)
-	VPSLLD    $0x0f, Y8, Y0
+	VPSLLD    $0x0f, Y3, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y8, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y10, Y1
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y5, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y10, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y1, Y5, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, 32(SP)
-	VPSLLD    $0x0f, Y3, Y0
+	VPSLLD    $0x0f, Y6, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y5, Y1
+	VPADDD    Y0, Y6, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSLLD    $0x0f, Y8, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y5, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y1, Y8, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -15224,13 +15374,15 @@ laneend:
 	VZEROUPPER
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0xff800000
-DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+12(SB)/4, $0x80000000
-DATA constantsAVX2<>+16(SB)/4, $0x80008000
-DATA constantsAVX2<>+20(SB)/4, $0xffffffff
-DATA constantsAVX2<>+24(SB)/4, $0x7c000000
-DATA constantsAVX2<>+28(SB)/4, $0x7fff7fff
-DATA constantsAVX2<>+32(SB)/4, $0x00007fff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $36
+DATA constantsAVX2<>+0(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+4(SB)/4, $0x7f800000
+DATA constantsAVX2<>+8(SB)/4, $0xff800000
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+16(SB)/4, $0x80000000
+DATA constantsAVX2<>+20(SB)/4, $0x80008000
+DATA constantsAVX2<>+24(SB)/4, $0xffffffff
+DATA constantsAVX2<>+28(SB)/4, $0x7c000000
+DATA constantsAVX2<>+32(SB)/4, $0x7e000000
+DATA constantsAVX2<>+36(SB)/4, $0x7fff7fff
+DATA constantsAVX2<>+40(SB)/4, $0x00007fff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $44

@@ -8,16 +8,18 @@
 
 TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7f800000, V14 0xff800000
+	// per call: V15 0x7fc00000, V14 0x7f800000, V13 0xff800000
 	// per group: nothing
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD x+0(FP), R0
 	MOVD min+8(FP), R1
 	MOVD max+16(FP), R2
-	MOVD $2139095040, R16
+	MOVD $2143289344, R16
 	VDUP R16, V15.S4
-	MOVD $4286578688, R16
+	MOVD $2139095040, R16
 	VDUP R16, V14.S4
+	MOVD $4286578688, R16
+	VDUP R16, V13.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $4, R5
@@ -31,30 +33,30 @@ TEXT ·MinMaxNEON(SB), NOSPLIT, $72-40
 	CMP $4, R5
 	BGE tree1
 groups:
-	VMOV V15.B16, V13.B16
-	VMOV V15.B16, V12.B16
-	VMOV V15.B16, V11.B16
-	VMOV V15.B16, V10.B16
+	VMOV V14.B16, V12.B16
+	VMOV V14.B16, V11.B16
+	VMOV V14.B16, V10.B16
 	VMOV V14.B16, V9.B16
-	VMOV V14.B16, V8.B16
-	VMOV V14.B16, V7.B16
-	VMOV V14.B16, V6.B16
+	VMOV V13.B16, V8.B16
+	VMOV V13.B16, V7.B16
+	VMOV V13.B16, V6.B16
+	VMOV V13.B16, V5.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
-	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
-	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
-	FMOVQ 16(R0), F0
 	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
 	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 32(R0), F0
+	FMOVQ 16(R0), F0
 	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
 	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 48(R0), F0
+	FMOVQ 32(R0), F0
 	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
 	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x4ea0f529 // fmin v9.4s, v9.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
 	ADD $64, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -87,34 +89,38 @@ piece3:
 	MOVW.P R19, 4(R17)
 piece4:
 	FMOVQ 16(RSP), F0
-	WORD $0x4ea0f5ad // fmin v13.4s, v13.4s, v0.4s
-	WORD $0x4e20f529 // fmax v9.4s, v9.4s, v0.4s
-	FMOVQ 32(RSP), F0
 	WORD $0x4ea0f58c // fmin v12.4s, v12.4s, v0.4s
 	WORD $0x4e20f508 // fmax v8.4s, v8.4s, v0.4s
-	FMOVQ 48(RSP), F0
+	FMOVQ 32(RSP), F0
 	WORD $0x4ea0f56b // fmin v11.4s, v11.4s, v0.4s
 	WORD $0x4e20f4e7 // fmax v7.4s, v7.4s, v0.4s
-	FMOVQ 64(RSP), F0
+	FMOVQ 48(RSP), F0
 	WORD $0x4ea0f54a // fmin v10.4s, v10.4s, v0.4s
 	WORD $0x4e20f4c6 // fmax v6.4s, v6.4s, v0.4s
+	FMOVQ 64(RSP), F0
+	WORD $0x4ea0f529 // fmin v9.4s, v9.4s, v0.4s
+	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
 	ADD R3<<2, R0, R0
 groupend:
-	WORD $0x4eacf5a0 // fmin v0.4s, v13.4s, v12.4s
-	WORD $0x4eaaf561 // fmin v1.4s, v11.4s, v10.4s
+	WORD $0x4eabf580 // fmin v0.4s, v12.4s, v11.4s
+	WORD $0x4ea9f541 // fmin v1.4s, v10.4s, v9.4s
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
 	WORD $0x6ea0f400 // fminp v0.4s, v0.4s, v0.4s
 	WORD $0x6ea0f400 // fminp v0.4s, v0.4s, v0.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	WORD $0x4e28f522 // fmax v2.4s, v9.4s, v8.4s
-	WORD $0x4e26f4e3 // fmax v3.4s, v7.4s, v6.4s
+	WORD $0x4e27f502 // fmax v2.4s, v8.4s, v7.4s
+	WORD $0x4e25f4c3 // fmax v3.4s, v6.4s, v5.4s
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
 	WORD $0x6e22f442 // fmaxp v2.4s, v2.4s, v2.4s
 	WORD $0x6e22f442 // fmaxp v2.4s, v2.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS F0, (R1)
+	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V0.B16, V4.B16
+	FMOVS F4, (R1)
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVS F2, (R2)
+	VBSL V15.B16, V2.B16, V3.B16
+	FMOVS F3, (R2)
 	ADD $4, R1, R1
 	ADD $4, R2, R2
 	SUB $1, R4, R4
@@ -136,9 +142,13 @@ treeloop:
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVQ F2, (R1)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ F4, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	VBSL V15.B16, V0.B16, V3.B16
+	FMOVQ F3, (R2)
 	ADD $64, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -176,9 +186,13 @@ treepairloop:
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVQ F2, (R1)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ F4, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	VBSL V15.B16, V0.B16, V3.B16
+	FMOVQ F3, (R2)
 	ADD $128, R0, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -336,9 +350,13 @@ tree4done3:
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	FMOVQ F2, (R1)
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V2.B16, V4.B16
+	FMOVQ F4, (R1)
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
+	VBSL V15.B16, V0.B16, V3.B16
+	FMOVQ F3, (R2)
 	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -432,9 +450,13 @@ tree1done3:
 	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R1)
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	VMOV V3.B16, V4.B16
+	VBSL V15.B16, V1.B16, V4.B16
+	FMOVQ F4, (R1)
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, (R2)
+	VBSL V15.B16, V0.B16, V3.B16
+	FMOVQ F3, (R2)
 	MOVD R6, R0
 	ADD $16, R1, R1
 	ADD $16, R2, R2
@@ -1315,7 +1337,7 @@ tree1end:
 
 TEXT ·MinMaxColumnsNEON(SB), NOSPLIT, $520-72
 	// pointers: R0 min, R1 max, R2 x0, R3 x1, R4 x2, R5 x3, R6 x4, R7 x5, R8 elements left
-	// per call: V15 0x7fffffff, V14 0x0
+	// per call: V15 0x7fffffff, V14 0x7fc00000, V13 0x0
 	// vector registers in use at once: 7
 	MOVD min+0(FP), R0
 	MOVD max+8(FP), R1
@@ -1327,7 +1349,9 @@ TEXT ·MinMaxColumnsNEON(SB), NOSPLIT, $520-72
 	MOVD x5+56(FP), R7
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD $2143289344, R16
+	VDUP R16, V14.S4
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	MOVD n+64(FP), R8
 	CMP $16, R8
 	BLT lanetail
@@ -1365,14 +1389,14 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, (R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, (R1)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, (R0)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, (R1)
 	FMOVQ 16(R0), F0
 	FMOVQ 16(R1), F1
 	VAND V15.B16, V0.B16, V2.B16
@@ -1406,14 +1430,14 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 16(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 16(R1)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 16(R0)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 16(R1)
 	FMOVQ 32(R0), F0
 	FMOVQ 32(R1), F1
 	VAND V15.B16, V0.B16, V2.B16
@@ -1447,14 +1471,14 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 32(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 32(R1)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 32(R0)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 32(R1)
 	FMOVQ 48(R0), F0
 	FMOVQ 48(R1), F1
 	VAND V15.B16, V0.B16, V2.B16
@@ -1488,14 +1512,14 @@ laneloop:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 48(R0)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 48(R1)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 48(R0)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1742,14 +1766,14 @@ piece32:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 16(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 80(RSP)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 16(RSP)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 80(RSP)
 	CMP $5, R8
 	BLT lanetailnarrow
 	FMOVQ 32(RSP), F0
@@ -1785,14 +1809,14 @@ piece32:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 32(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 96(RSP)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 32(RSP)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 96(RSP)
 	CMP $9, R8
 	BLT lanetailnarrow
 	FMOVQ 48(RSP), F0
@@ -1828,14 +1852,14 @@ piece32:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 48(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 112(RSP)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 48(RSP)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 112(RSP)
 	CMP $13, R8
 	BLT lanetailnarrow
 	FMOVQ 64(RSP), F0
@@ -1871,14 +1895,14 @@ piece32:
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
 	VAND V15.B16, V3.B16, V3.B16
 	WORD $0x4ea36442 // smax v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VMOV V3.B16, V4.B16
-	VBSL V2.B16, V0.B16, V4.B16
-	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
-	FMOVQ F4, 64(RSP)
-	VBSL V2.B16, V1.B16, V3.B16
-	WORD $0x4e2ed463 // fadd v3.4s, v3.4s, v14.4s
-	FMOVQ F3, 128(RSP)
+	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
+	VMOV V2.B16, V3.B16
+	VBSL V14.B16, V0.B16, V3.B16
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	FMOVQ F3, 64(RSP)
+	VBSL V14.B16, V1.B16, V2.B16
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	FMOVQ F2, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1927,13 +1951,15 @@ laneend:
 
 TEXT ·MergeMinMaxNEON(SB), NOSPLIT, $264-40
 	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
-	// per call: V15 0x0
-	// vector registers in use at once: 5
+	// per call: V15 0x0, V14 0x7fc00000
+	// vector registers in use at once: 6
 	MOVD min+0(FP), R0
 	MOVD max+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD y+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	MOVD $2143289344, R16
+	VDUP R16, V14.S4
 	MOVD n+32(FP), R4
 	CMP $16, R4
 	BLT lanetail
@@ -1947,9 +1973,13 @@ laneloop:
 	FMOVQ (R3), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, (R0)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, (R0)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, (R1)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, (R1)
 	FMOVQ 16(R0), F0
 	FMOVQ 16(R1), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
@@ -1959,9 +1989,13 @@ laneloop:
 	FMOVQ 16(R3), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 16(R0)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(R0)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 16(R1)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R1)
 	FMOVQ 32(R0), F0
 	FMOVQ 32(R1), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
@@ -1971,9 +2005,13 @@ laneloop:
 	FMOVQ 32(R3), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 32(R0)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(R0)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 32(R1)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R1)
 	FMOVQ 48(R0), F0
 	FMOVQ 48(R1), F1
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
@@ -1983,9 +2021,13 @@ laneloop:
 	FMOVQ 48(R3), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 48(R0)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(R0)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 48(R1)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -2104,9 +2146,13 @@ piece16:
 	FMOVQ 208(RSP), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 16(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(RSP)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 80(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 80(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
 	FMOVQ 32(RSP), F0
@@ -2118,9 +2164,13 @@ piece16:
 	FMOVQ 224(RSP), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 32(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(RSP)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 96(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 96(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
 	FMOVQ 48(RSP), F0
@@ -2132,9 +2182,13 @@ piece16:
 	FMOVQ 240(RSP), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 48(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(RSP)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 112(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 112(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
 	FMOVQ 64(RSP), F0
@@ -2146,9 +2200,13 @@ piece16:
 	FMOVQ 256(RSP), F0
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	FMOVQ F2, 64(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	FMOVQ F0, 64(RSP)
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	FMOVQ F1, 128(RSP)
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2197,9 +2255,9 @@ laneend:
 
 TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fffffff, V14 0x7c000000, V13 0x0, V12 0x80008000, V11 0x0, V10 0xffffffff
+	// per call: V15 0x7fffffff, V14 0x7c000000, V13 0x7e000000, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
 	// per group: nothing
-	// vector registers in use at once: 19
+	// vector registers in use at once: 20
 	MOVD x+0(FP), R0
 	MOVD min+8(FP), R1
 	MOVD max+16(FP), R2
@@ -2207,12 +2265,14 @@ TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	VDUP R16, V15.S4
 	MOVD $2080374784, R16
 	VDUP R16, V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $2113929216, R16
+	VDUP R16, V13.S4
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
 	MOVD $2147516416, R16
-	VDUP R16, V12.S4
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	VDUP R16, V11.S4
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	MOVD $4294967295, R16
-	VDUP R16, V10.S4
+	VDUP R16, V9.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $8, R5
@@ -2226,24 +2286,24 @@ TEXT ·MinMaxF16NEON(SB), NOSPLIT, $40-40
 	CMP $8, R5
 	BGE tree1
 groups:
-	VMOV V12.B16, V9.B16
-	VMOV V12.B16, V8.B16
+	VMOV V11.B16, V8.B16
 	VMOV V11.B16, V7.B16
-	VMOV V11.B16, V6.B16
+	VMOV V10.B16, V6.B16
 	VMOV V10.B16, V5.B16
-	VMOV V10.B16, V4.B16
+	VMOV V9.B16, V4.B16
+	VMOV V9.B16, V3.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	VUMAX V0.H8, V7.H8, V7.H8
-	VUMIN V0.H8, V5.H8, V5.H8
-	FMOVQ 16(R0), F0
 	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
 	VUMAX V0.H8, V6.H8, V6.H8
 	VUMIN V0.H8, V4.H8, V4.H8
+	FMOVQ 16(R0), F0
+	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
+	VUMAX V0.H8, V5.H8, V5.H8
+	VUMIN V0.H8, V3.H8, V3.H8
 	ADD $32, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -2272,46 +2332,46 @@ piece3:
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVQ 16(RSP), F0
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	VUMAX V0.H8, V7.H8, V7.H8
-	VUMIN V0.H8, V5.H8, V5.H8
-	FMOVQ 32(RSP), F0
 	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
 	VUMAX V0.H8, V6.H8, V6.H8
 	VUMIN V0.H8, V4.H8, V4.H8
+	FMOVQ 32(RSP), F0
+	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
+	VUMAX V0.H8, V5.H8, V5.H8
+	VUMIN V0.H8, V3.H8, V3.H8
 	ADD R3<<1, R0, R0
 groupend:
-	WORD $0x4e686520 // smax v0.8h, v9.8h, v8.8h
+	WORD $0x4e676500 // smax v0.8h, v8.8h, v7.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUMAX V6.H8, V7.H8, V1.H8
+	VUMAX V5.H8, V6.H8, V1.H8
 	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
 	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
 	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
 	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
-	VUMIN V4.H8, V5.H8, V2.H8
+	VUMIN V3.H8, V4.H8, V2.H8
 	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
 	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
 	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
 	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	VAND V15.B16, V0.B16, V3.B16
-	VAND V15.B16, V1.B16, V16.B16
-	VUMAX V16.S4, V3.S4, V3.S4
-	VUMIN V14.S4, V3.S4, V16.S4
-	VCMEQ V3.S4, V16.S4, V16.S4
+	VAND V15.B16, V0.B16, V16.B16
+	VAND V15.B16, V1.B16, V17.B16
+	VUMAX V17.S4, V16.S4, V16.S4
+	VUMIN V14.S4, V16.S4, V17.S4
+	VCMEQ V16.S4, V17.S4, V17.S4
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	VMOV V16.B16, V17.B16
-	VBSL V3.B16, V1.B16, V17.B16
-	VUZP2 V17.H8, V17.H8, V17.H8
-	WORD $0x7d000031 // str h17, [x1]
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	VBSL V3.B16, V0.B16, V16.B16
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	VMOV V17.B16, V16.B16
+	VBSL V13.B16, V1.B16, V16.B16
 	VUZP2 V16.H8, V16.H8, V16.H8
-	WORD $0x7d000050 // str h16, [x2]
+	WORD $0x7d000030 // str h16, [x1]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	VBSL V13.B16, V0.B16, V17.B16
+	VUZP2 V17.H8, V17.H8, V17.H8
+	WORD $0x7d000051 // str h17, [x2]
 	ADD $2, R1, R1
 	ADD $2, R2, R2
 	SUB $1, R4, R4
@@ -2346,14 +2406,14 @@ treeloop:
 	VUMIN V14.S4, V1.S4, V4.S4
 	VCMEQ V1.S4, V4.S4, V4.S4
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V1.B16, V3.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	VMOV V4.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V1.H8, V1.H8
+	FMOVD F1, (R1)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VBSL V1.B16, V2.B16, V4.B16
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	ADD $64, R0, R0
@@ -2390,11 +2450,11 @@ treepairloop:
 	FMOVQ 96(R0), F4
 	FMOVQ 112(R0), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
@@ -2410,14 +2470,14 @@ treepairloop:
 	VUMIN V14.S4, V1.S4, V4.S4
 	VCMEQ V1.S4, V4.S4, V4.S4
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V1.B16, V3.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	VMOV V4.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V1.H8, V1.H8
+	FMOVD F1, (R1)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VBSL V1.B16, V2.B16, V4.B16
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	ADD $128, R0, R0
@@ -2498,18 +2558,18 @@ tree4turn1:
 	FMOVQ (R6), F4
 	FMOVQ 16(R6), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 32(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 48(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
-	VUMAX V9.H8, V6.H8, V6.H8
+	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
 	CMP R3, R6
@@ -2541,18 +2601,18 @@ tree4turn2:
 	FMOVQ (R6), F4
 	FMOVQ 16(R6), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 32(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 48(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
-	VUMAX V9.H8, V6.H8, V6.H8
+	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
 	CMP R3, R6
@@ -2565,34 +2625,34 @@ tree4done2:
 	FMOVQ (R3), F4
 	FMOVQ 16(R3), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 32(R3), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 48(R3), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	CMP R3, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F7
-	FMOVQ 16(R6), F16
-	WORD $0x4e7064f1 // smax v17.8h, v7.8h, v16.8h
-	VUMAX V16.H8, V7.H8, V18.H8
-	VUMIN V16.H8, V7.H8, V7.H8
-	FMOVQ 32(R6), F16
-	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
-	VUMAX V16.H8, V18.H8, V18.H8
-	VUMIN V16.H8, V7.H8, V7.H8
-	FMOVQ 48(R6), F16
-	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
-	VUMAX V16.H8, V18.H8, V18.H8
-	VUMIN V16.H8, V7.H8, V7.H8
-	WORD $0x4e716508 // smax v8.8h, v8.8h, v17.8h
-	VUMAX V18.H8, V9.H8, V9.H8
+	FMOVQ 16(R6), F17
+	WORD $0x4e7164f2 // smax v18.8h, v7.8h, v17.8h
+	VUMAX V17.H8, V7.H8, V19.H8
+	VUMIN V17.H8, V7.H8, V7.H8
+	FMOVQ 32(R6), F17
+	WORD $0x4e716652 // smax v18.8h, v18.8h, v17.8h
+	VUMAX V17.H8, V19.H8, V19.H8
+	VUMIN V17.H8, V7.H8, V7.H8
+	FMOVQ 48(R6), F17
+	WORD $0x4e716652 // smax v18.8h, v18.8h, v17.8h
+	VUMAX V17.H8, V19.H8, V19.H8
+	VUMIN V17.H8, V7.H8, V7.H8
+	WORD $0x4e726508 // smax v8.8h, v8.8h, v18.8h
+	VUMAX V19.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	ADD $64, R6, R6
 	CMP R3, R6
@@ -2602,7 +2662,7 @@ tree4done3:
 	ADD $64, R6, R6
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
@@ -2618,14 +2678,14 @@ tree4done3:
 	VUMIN V14.S4, V1.S4, V4.S4
 	VCMEQ V1.S4, V4.S4, V4.S4
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V1.B16, V3.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	VMOV V4.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V1.H8, V1.H8
+	FMOVD F1, (R1)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VBSL V1.B16, V2.B16, V4.B16
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	MOVD R6, R0
@@ -2714,10 +2774,10 @@ tree1done2:
 	CMP R3, R6
 	BGE tree1done3
 tree1turn3:
-	FMOVQ (R6), F9
-	WORD $0x4e6964e7 // smax v7.8h, v7.8h, v9.8h
-	VUMAX V9.H8, V8.H8, V8.H8
-	VUMIN V9.H8, V6.H8, V6.H8
+	FMOVQ (R6), F16
+	WORD $0x4e7064e7 // smax v7.8h, v7.8h, v16.8h
+	VUMAX V16.H8, V8.H8, V8.H8
+	VUMIN V16.H8, V6.H8, V6.H8
 	ADD $16, R6, R6
 	CMP R3, R6
 	BLT tree1turn3
@@ -2742,14 +2802,14 @@ tree1done3:
 	VUMIN V14.S4, V3.S4, V4.S4
 	VCMEQ V3.S4, V4.S4, V4.S4
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V3.B16, V2.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VMOV V4.B16, V3.B16
+	VBSL V13.B16, V2.B16, V3.B16
+	VUZP2 V3.H8, V3.H8, V3.H8
+	FMOVD F3, (R1)
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	VBSL V3.B16, V1.B16, V4.B16
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	VBSL V13.B16, V1.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	MOVD R6, R0
@@ -4054,13 +4114,15 @@ laneend:
 
 TEXT ·MergeMinMaxF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
-	// per call: V15 0x0
-	// vector registers in use at once: 8
+	// per call: V15 0x0, V14 0x7fc00000
+	// vector registers in use at once: 9
 	MOVD min+0(FP), R0
 	MOVD max+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD y+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	MOVD $2143289344, R16
+	VDUP R16, V14.S4
 	MOVD n+32(FP), R4
 	CMP $16, R4
 	BLT lanetail
@@ -4078,23 +4140,31 @@ laneloop:
 	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, (R0)
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
+	WORD $0x4e216806 // fcvtn2 v6.8h, v0.4s
+	FMOVQ F6, (R0)
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, (R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	WORD $0x4e216804 // fcvtn2 v4.8h, v0.4s
+	FMOVQ F4, (R1)
 	FMOVQ 16(R0), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	FMOVQ 16(R1), F2
@@ -4108,23 +4178,31 @@ laneloop:
 	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, 16(R0)
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
+	WORD $0x4e216806 // fcvtn2 v6.8h, v0.4s
+	FMOVQ F6, 16(R0)
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
-	FMOVQ F3, 16(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	WORD $0x4e216804 // fcvtn2 v4.8h, v0.4s
+	FMOVQ F4, 16(R1)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $32, R2, R2
@@ -4231,11 +4309,15 @@ piece16:
 	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 16(RSP)
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 16(RSP)
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 48(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 48(RSP)
 	CMP $5, R4
 	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
@@ -4247,11 +4329,15 @@ piece16:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 24(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 24(RSP)
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 56(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 56(RSP)
 	CMP $9, R4
 	BLT lanetailnarrow
 	FMOVQ 32(RSP), F0
@@ -4267,11 +4353,15 @@ piece16:
 	WORD $0x0e217826 // fcvtl v6.4s, v1.4h
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	FMOVD F4, 32(RSP)
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	FMOVD F6, 32(RSP)
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 64(RSP)
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
+	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
+	FMOVD F4, 64(RSP)
 	CMP $13, R4
 	BLT lanetailnarrow
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
@@ -4283,11 +4373,15 @@ piece16:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	FMOVD F3, 40(RSP)
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 40(RSP)
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	FMOVD F2, 72(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V0.B16
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	FMOVD F0, 72(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -4332,9 +4426,9 @@ laneend:
 
 TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	// pointers: R0 x, R1 min, R2 max, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x7fffffff, V14 0x7f800000, V13 0x0, V12 0x80008000, V11 0x0, V10 0xffffffff
+	// per call: V15 0x7fffffff, V14 0x7f800000, V13 0x7fc00000, V12 0x0, V11 0x80008000, V10 0x0, V9 0xffffffff
 	// per group: nothing
-	// vector registers in use at once: 19
+	// vector registers in use at once: 20
 	MOVD x+0(FP), R0
 	MOVD min+8(FP), R1
 	MOVD max+16(FP), R2
@@ -4342,12 +4436,14 @@ TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	VDUP R16, V15.S4
 	MOVD $2139095040, R16
 	VDUP R16, V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	MOVD $2143289344, R16
+	VDUP R16, V13.S4
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
 	MOVD $2147516416, R16
-	VDUP R16, V12.S4
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	VDUP R16, V11.S4
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	MOVD $4294967295, R16
-	VDUP R16, V10.S4
+	VDUP R16, V9.S4
 	MOVD groups+24(FP), R4
 	MOVD length+32(FP), R5
 	CMP $8, R5
@@ -4361,24 +4457,24 @@ TEXT ·MinMaxBF16NEON(SB), NOSPLIT, $40-40
 	CMP $8, R5
 	BGE tree1
 groups:
-	VMOV V12.B16, V9.B16
-	VMOV V12.B16, V8.B16
+	VMOV V11.B16, V8.B16
 	VMOV V11.B16, V7.B16
-	VMOV V11.B16, V6.B16
+	VMOV V10.B16, V6.B16
 	VMOV V10.B16, V5.B16
-	VMOV V10.B16, V4.B16
+	VMOV V9.B16, V4.B16
+	VMOV V9.B16, V3.B16
 	MOVD R5, R3
 	CMP $16, R3
 	BLT grouptail
 grouploop:
 	FMOVQ (R0), F0
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	VUMAX V0.H8, V7.H8, V7.H8
-	VUMIN V0.H8, V5.H8, V5.H8
-	FMOVQ 16(R0), F0
 	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
 	VUMAX V0.H8, V6.H8, V6.H8
 	VUMIN V0.H8, V4.H8, V4.H8
+	FMOVQ 16(R0), F0
+	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
+	VUMAX V0.H8, V5.H8, V5.H8
+	VUMIN V0.H8, V3.H8, V3.H8
 	ADD $32, R0, R0
 	SUB $16, R3, R3
 	CMP $16, R3
@@ -4407,46 +4503,46 @@ piece3:
 	MOVH.P R19, 2(R17)
 piece4:
 	FMOVQ 16(RSP), F0
-	WORD $0x4e606529 // smax v9.8h, v9.8h, v0.8h
-	VUMAX V0.H8, V7.H8, V7.H8
-	VUMIN V0.H8, V5.H8, V5.H8
-	FMOVQ 32(RSP), F0
 	WORD $0x4e606508 // smax v8.8h, v8.8h, v0.8h
 	VUMAX V0.H8, V6.H8, V6.H8
 	VUMIN V0.H8, V4.H8, V4.H8
+	FMOVQ 32(RSP), F0
+	WORD $0x4e6064e7 // smax v7.8h, v7.8h, v0.8h
+	VUMAX V0.H8, V5.H8, V5.H8
+	VUMIN V0.H8, V3.H8, V3.H8
 	ADD R3<<1, R0, R0
 groupend:
-	WORD $0x4e686520 // smax v0.8h, v9.8h, v8.8h
+	WORD $0x4e676500 // smax v0.8h, v8.8h, v7.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x4e60a400 // smaxp v0.8h, v0.8h, v0.8h
 	WORD $0x2e613800 // shll v0.4s, v0.4h, #16
-	VUMAX V6.H8, V7.H8, V1.H8
+	VUMAX V5.H8, V6.H8, V1.H8
 	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
 	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
 	WORD $0x6e61a421 // umaxp v1.8h, v1.8h, v1.8h
 	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
-	VUMIN V4.H8, V5.H8, V2.H8
+	VUMIN V3.H8, V4.H8, V2.H8
 	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
 	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
 	WORD $0x6e62ac42 // uminp v2.8h, v2.8h, v2.8h
 	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
-	VAND V15.B16, V0.B16, V3.B16
-	VAND V15.B16, V1.B16, V16.B16
-	VUMAX V16.S4, V3.S4, V3.S4
-	VUMIN V14.S4, V3.S4, V16.S4
-	VCMEQ V3.S4, V16.S4, V16.S4
+	VAND V15.B16, V0.B16, V16.B16
+	VAND V15.B16, V1.B16, V17.B16
+	VUMAX V17.S4, V16.S4, V16.S4
+	VUMIN V14.S4, V16.S4, V17.S4
+	VCMEQ V16.S4, V17.S4, V17.S4
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	VMOV V16.B16, V17.B16
-	VBSL V3.B16, V1.B16, V17.B16
-	VUZP2 V17.H8, V17.H8, V17.H8
-	WORD $0x7d000031 // str h17, [x1]
-	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	VBSL V3.B16, V0.B16, V16.B16
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	VMOV V17.B16, V16.B16
+	VBSL V13.B16, V1.B16, V16.B16
 	VUZP2 V16.H8, V16.H8, V16.H8
-	WORD $0x7d000050 // str h16, [x2]
+	WORD $0x7d000030 // str h16, [x1]
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	VBSL V13.B16, V0.B16, V17.B16
+	VUZP2 V17.H8, V17.H8, V17.H8
+	WORD $0x7d000051 // str h17, [x2]
 	ADD $2, R1, R1
 	ADD $2, R2, R2
 	SUB $1, R4, R4
@@ -4481,14 +4577,14 @@ treeloop:
 	VUMIN V14.S4, V1.S4, V4.S4
 	VCMEQ V1.S4, V4.S4, V4.S4
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V1.B16, V3.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	VMOV V4.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V1.H8, V1.H8
+	FMOVD F1, (R1)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VBSL V1.B16, V2.B16, V4.B16
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	ADD $64, R0, R0
@@ -4525,11 +4621,11 @@ treepairloop:
 	FMOVQ 96(R0), F4
 	FMOVQ 112(R0), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
@@ -4545,14 +4641,14 @@ treepairloop:
 	VUMIN V14.S4, V1.S4, V4.S4
 	VCMEQ V1.S4, V4.S4, V4.S4
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V1.B16, V3.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	VMOV V4.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V1.H8, V1.H8
+	FMOVD F1, (R1)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VBSL V1.B16, V2.B16, V4.B16
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	ADD $128, R0, R0
@@ -4633,18 +4729,18 @@ tree4turn1:
 	FMOVQ (R6), F4
 	FMOVQ 16(R6), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 32(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 48(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
-	VUMAX V9.H8, V6.H8, V6.H8
+	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
 	CMP R3, R6
@@ -4676,18 +4772,18 @@ tree4turn2:
 	FMOVQ (R6), F4
 	FMOVQ 16(R6), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 32(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 48(R6), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	WORD $0x4e6864a5 // smax v5.8h, v5.8h, v8.8h
-	VUMAX V9.H8, V6.H8, V6.H8
+	VUMAX V16.H8, V6.H8, V6.H8
 	VUMIN V4.H8, V1.H8, V1.H8
 	ADD $64, R6, R6
 	CMP R3, R6
@@ -4700,34 +4796,34 @@ tree4done2:
 	FMOVQ (R3), F4
 	FMOVQ 16(R3), F7
 	WORD $0x4e676488 // smax v8.8h, v4.8h, v7.8h
-	VUMAX V7.H8, V4.H8, V9.H8
+	VUMAX V7.H8, V4.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 32(R3), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	FMOVQ 48(R3), F7
 	WORD $0x4e676508 // smax v8.8h, v8.8h, v7.8h
-	VUMAX V7.H8, V9.H8, V9.H8
+	VUMAX V7.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	CMP R3, R6
 	BGE tree4done3
 tree4turn3:
 	FMOVQ (R6), F7
-	FMOVQ 16(R6), F16
-	WORD $0x4e7064f1 // smax v17.8h, v7.8h, v16.8h
-	VUMAX V16.H8, V7.H8, V18.H8
-	VUMIN V16.H8, V7.H8, V7.H8
-	FMOVQ 32(R6), F16
-	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
-	VUMAX V16.H8, V18.H8, V18.H8
-	VUMIN V16.H8, V7.H8, V7.H8
-	FMOVQ 48(R6), F16
-	WORD $0x4e706631 // smax v17.8h, v17.8h, v16.8h
-	VUMAX V16.H8, V18.H8, V18.H8
-	VUMIN V16.H8, V7.H8, V7.H8
-	WORD $0x4e716508 // smax v8.8h, v8.8h, v17.8h
-	VUMAX V18.H8, V9.H8, V9.H8
+	FMOVQ 16(R6), F17
+	WORD $0x4e7164f2 // smax v18.8h, v7.8h, v17.8h
+	VUMAX V17.H8, V7.H8, V19.H8
+	VUMIN V17.H8, V7.H8, V7.H8
+	FMOVQ 32(R6), F17
+	WORD $0x4e716652 // smax v18.8h, v18.8h, v17.8h
+	VUMAX V17.H8, V19.H8, V19.H8
+	VUMIN V17.H8, V7.H8, V7.H8
+	FMOVQ 48(R6), F17
+	WORD $0x4e716652 // smax v18.8h, v18.8h, v17.8h
+	VUMAX V17.H8, V19.H8, V19.H8
+	VUMIN V17.H8, V7.H8, V7.H8
+	WORD $0x4e726508 // smax v8.8h, v8.8h, v18.8h
+	VUMAX V19.H8, V16.H8, V16.H8
 	VUMIN V7.H8, V4.H8, V4.H8
 	ADD $64, R6, R6
 	CMP R3, R6
@@ -4737,7 +4833,7 @@ tree4done3:
 	ADD $64, R6, R6
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
-	WORD $0x6e69a4c6 // umaxp v6.8h, v6.8h, v9.8h
+	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e64ac21 // uminp v1.8h, v1.8h, v4.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
@@ -4753,14 +4849,14 @@ tree4done3:
 	VUMIN V14.S4, V1.S4, V4.S4
 	VCMEQ V1.S4, V4.S4, V4.S4
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V1.B16, V3.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	VMOV V4.B16, V1.B16
+	VBSL V13.B16, V3.B16, V1.B16
+	VUZP2 V1.H8, V1.H8, V1.H8
+	FMOVD F1, (R1)
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VBSL V1.B16, V2.B16, V4.B16
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VBSL V13.B16, V2.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	MOVD R6, R0
@@ -4849,10 +4945,10 @@ tree1done2:
 	CMP R3, R6
 	BGE tree1done3
 tree1turn3:
-	FMOVQ (R6), F9
-	WORD $0x4e6964e7 // smax v7.8h, v7.8h, v9.8h
-	VUMAX V9.H8, V8.H8, V8.H8
-	VUMIN V9.H8, V6.H8, V6.H8
+	FMOVQ (R6), F16
+	WORD $0x4e7064e7 // smax v7.8h, v7.8h, v16.8h
+	VUMAX V16.H8, V8.H8, V8.H8
+	VUMIN V16.H8, V6.H8, V6.H8
 	ADD $16, R6, R6
 	CMP R3, R6
 	BLT tree1turn3
@@ -4877,14 +4973,14 @@ tree1done3:
 	VUMIN V14.S4, V3.S4, V4.S4
 	VCMEQ V3.S4, V4.S4, V4.S4
 	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	VMOV V4.B16, V5.B16
-	VBSL V3.B16, V2.B16, V5.B16
-	VUZP2 V5.H8, V5.H8, V5.H8
-	FMOVD F5, (R1)
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	VMOV V4.B16, V3.B16
+	VBSL V13.B16, V2.B16, V3.B16
+	VUZP2 V3.H8, V3.H8, V3.H8
+	FMOVD F3, (R1)
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	VBSL V3.B16, V1.B16, V4.B16
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	VBSL V13.B16, V1.B16, V4.B16
 	VUZP2 V4.H8, V4.H8, V4.H8
 	FMOVD F4, (R2)
 	MOVD R6, R0
@@ -6159,17 +6255,19 @@ laneend:
 
 TEXT ·MergeMinMaxBF16NEON(SB), NOSPLIT, $136-40
 	// pointers: R0 min, R1 max, R2 x, R3 y, R4 elements left
-	// per call: V15 0x0, V14 0x10000, V13 0x7fff
-	// vector registers in use at once: 14
+	// per call: V15 0x0, V14 0x7fc00000, V13 0x10000, V12 0x7fff
+	// vector registers in use at once: 15
 	MOVD min+0(FP), R0
 	MOVD max+8(FP), R1
 	MOVD x+16(FP), R2
 	MOVD y+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	MOVD $65536, R16
+	MOVD $2143289344, R16
 	VDUP R16, V14.S4
-	MOVD $32767, R16
+	MOVD $65536, R16
 	VDUP R16, V13.S4
+	MOVD $32767, R16
+	VDUP R16, V12.S4
 	MOVD n+32(FP), R4
 	CMP $16, R4
 	BLT lanetail
@@ -6187,31 +6285,39 @@ laneloop:
 	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	VCMTST V14.S4, V4.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V6.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V1.B16
+	VCMTST V13.S4, V6.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e6240c6 // addhn v6.4h, v6.4s, v2.4s
+	WORD $0x4e634006 // addhn2 v6.8h, v0.4s, v3.4s
+	FMOVQ F6, (R0)
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6140c4 // addhn2 v4.8h, v6.4s, v1.4s
-	FMOVQ F4, (R0)
-	VCMTST V14.S4, V3.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V2.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, (R1)
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, (R1)
 	FMOVQ 16(R0), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
 	FMOVQ 16(R1), F2
@@ -6225,31 +6331,39 @@ laneloop:
 	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	VCMTST V14.S4, V4.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V6.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V1.B16
+	VCMTST V13.S4, V6.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
+	VCMTST V13.S4, V0.S4, V3.S4
+	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x0e6240c6 // addhn v6.4h, v6.4s, v2.4s
+	WORD $0x4e634006 // addhn2 v6.8h, v0.4s, v3.4s
+	FMOVQ F6, 16(R0)
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V2.S4
+	VSUB V2.S4, V12.S4, V2.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6140c4 // addhn2 v4.8h, v6.4s, v1.4s
-	FMOVQ F4, 16(R0)
-	VCMTST V14.S4, V3.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V2.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 16(R1)
+	WORD $0x4e624024 // addhn2 v4.8h, v1.4s, v2.4s
+	FMOVQ F4, 16(R1)
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $32, R2, R2
@@ -6356,76 +6470,92 @@ piece16:
 	WORD $0x2e613826 // shll v6.4s, v1.4h, #16
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x4e2fd484 // fadd v4.4s, v4.4s, v15.4s
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	VBSL V14.B16, V4.B16, V6.B16
 	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V4.B16
 	CMP $5, R4
 	BLT lanetailnarrow
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea2f406 // fmin v6.4s, v0.4s, v2.4s
+	WORD $0x4ea2f403 // fmin v3.4s, v0.4s, v2.4s
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4ea5f463 // fmin v3.4s, v3.4s, v5.4s
 	WORD $0x4e20f442 // fmax v2.4s, v2.4s, v0.4s
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
 	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
+	VBSL V14.B16, V3.B16, V0.B16
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V14.B16, V2.B16, V1.B16
 	CMP $9, R4
 	BLT lanetailnarrow
-	FMOVQ 32(RSP), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	FMOVQ 32(RSP), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
 	FMOVQ 64(RSP), F5
 	WORD $0x2e6138a7 // shll v7.4s, v5.4h, #16
-	WORD $0x4ea7f428 // fmin v8.4s, v1.4s, v7.4s
+	WORD $0x4ea7f468 // fmin v8.4s, v3.4s, v7.4s
 	FMOVQ 96(RSP), F9
 	WORD $0x2e61392a // shll v10.4s, v9.4h, #16
 	WORD $0x4eaaf508 // fmin v8.4s, v8.4s, v10.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	FMOVQ 128(RSP), F1
-	WORD $0x2e61382a // shll v10.4s, v1.4h, #16
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	WORD $0x2e61386a // shll v10.4s, v3.4h, #16
 	WORD $0x4e2af4e7 // fmax v7.4s, v7.4s, v10.4s
 	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4e28e50a // fcmeq v10.4s, v8.4s, v8.4s
+	VBSL V14.B16, V8.B16, V10.B16
 	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VBSL V14.B16, V7.B16, V8.B16
 	CMP $13, R4
 	BLT lanetailnarrow
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x4ea5f40a // fmin v10.4s, v0.4s, v5.4s
+	WORD $0x4ea5f447 // fmin v7.4s, v2.4s, v5.4s
 	WORD $0x6e613929 // shll2 v9.4s, v9.8h, #16
-	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
-	WORD $0x4e20f4a5 // fmax v5.4s, v5.4s, v0.4s
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	WORD $0x4e2fd54a // fadd v10.4s, v10.4s, v15.4s
+	WORD $0x4ea9f4e7 // fmin v7.4s, v7.4s, v9.4s
+	WORD $0x4e22f4a5 // fmax v5.4s, v5.4s, v2.4s
+	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
+	WORD $0x4e23f4a5 // fmax v5.4s, v5.4s, v3.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
+	VBSL V14.B16, V7.B16, V2.B16
 	WORD $0x4e2fd4a5 // fadd v5.4s, v5.4s, v15.4s
+	WORD $0x4e25e4a3 // fcmeq v3.4s, v5.4s, v5.4s
+	VBSL V14.B16, V5.B16, V3.B16
 lanetailnarrow:
-	VCMTST V14.S4, V4.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V6.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
+	VCMTST V13.S4, V6.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
+	VCMTST V13.S4, V0.S4, V7.S4
+	VSUB V7.S4, V12.S4, V7.S4
+	WORD $0x0e6540c6 // addhn v6.4h, v6.4s, v5.4s
+	WORD $0x4e674006 // addhn2 v6.8h, v0.4s, v7.4s
+	FMOVQ F6, 16(RSP)
+	VCMTST V13.S4, V4.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V1.S4, V5.S4
+	VSUB V5.S4, V12.S4, V5.S4
 	WORD $0x0e604084 // addhn v4.4h, v4.4s, v0.4s
-	WORD $0x4e6140c4 // addhn2 v4.8h, v6.4s, v1.4s
-	FMOVQ F4, 16(RSP)
-	VCMTST V14.S4, V3.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V2.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
-	WORD $0x4e614043 // addhn2 v3.8h, v2.4s, v1.4s
-	FMOVQ F3, 48(RSP)
-	VCMTST V14.S4, V8.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V10.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
+	WORD $0x4e654024 // addhn2 v4.8h, v1.4s, v5.4s
+	FMOVQ F4, 48(RSP)
+	VCMTST V13.S4, V10.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V2.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
+	WORD $0x0e60414a // addhn v10.4h, v10.4s, v0.4s
+	WORD $0x4e61404a // addhn2 v10.8h, v2.4s, v1.4s
+	FMOVQ F10, 32(RSP)
+	VCMTST V13.S4, V8.S4, V0.S4
+	VSUB V0.S4, V12.S4, V0.S4
+	VCMTST V13.S4, V3.S4, V1.S4
+	VSUB V1.S4, V12.S4, V1.S4
 	WORD $0x0e604108 // addhn v8.4h, v8.4s, v0.4s
-	WORD $0x4e614148 // addhn2 v8.8h, v10.4s, v1.4s
-	FMOVQ F8, 32(RSP)
-	VCMTST V14.S4, V7.S4, V0.S4
-	VSUB V0.S4, V13.S4, V0.S4
-	VCMTST V14.S4, V5.S4, V1.S4
-	VSUB V1.S4, V13.S4, V1.S4
-	WORD $0x0e6040e7 // addhn v7.4h, v7.4s, v0.4s
-	WORD $0x4e6140a7 // addhn2 v7.8h, v5.4s, v1.4s
-	FMOVQ F7, 64(RSP)
+	WORD $0x4e614068 // addhn2 v8.8h, v3.4s, v1.4s
+	FMOVQ F8, 64(RSP)
 	ADD $16, RSP, R16
 	MOVD R0, R17
 	TBZ $3, R4, piece17

@@ -8,7 +8,7 @@
 // Requires: AVX, FMA3
 TEXT ·ParamsScaleAVX2(SB), $384-40
 	// pointers: DI scale, SI recip, DX most, BX elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x17800000, Y10 0x71800000, Y9 0x7fc00000
+	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
 	// vector registers in use at once: 10
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -33,13 +33,15 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, (DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, (SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, (DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -48,13 +50,15 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 32(SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      64(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -63,13 +67,15 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 64(SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      96(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -78,13 +84,15 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 96(DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 96(SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 96(DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 96(SI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -187,13 +195,15 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, (SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 128(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, (SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 128(SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      288(SP), Y0
@@ -204,13 +214,15 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 160(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 32(SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 160(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      320(SP), Y0
@@ -221,13 +233,15 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 192(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 64(SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 192(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      352(SP), Y0
@@ -238,13 +252,15 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 224(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 96(SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -389,7 +405,7 @@ laneend:
 // Requires: AVX, FMA3
 TEXT ·ParamsSymmetricAVX2(SB), $640-56
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
-	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x17800000, Y9 0x71800000, Y8 0x7fc00000, Y7 0x0
+	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
 	// vector registers in use at once: 12
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -418,16 +434,20 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, (DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, (SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, (DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, (SI)
 	VMOVUPS      Y14, (DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -436,16 +456,20 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 32(SI)
 	VMOVUPS      Y14, 32(DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 32(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -454,16 +478,20 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 64(SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 64(SI)
 	VMOVUPS      Y14, 64(DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 64(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -472,16 +500,20 @@ laneloop:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 96(DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 96(SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 96(SI)
 	VMOVUPS      Y14, 96(DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 96(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -586,16 +618,20 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, (SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 128(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, (SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 128(SP)
 	VMOVUPS      Y14, 256(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 384(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 384(SP)
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
@@ -606,16 +642,20 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 160(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 160(SP)
 	VMOVUPS      Y14, 288(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 416(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 416(SP)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
@@ -626,16 +666,20 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 192(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 192(SP)
 	VMOVUPS      Y14, 320(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 448(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 448(SP)
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
@@ -646,16 +690,20 @@ piece5:
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 224(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 96(SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 224(SP)
 	VMOVUPS      Y14, 352(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 480(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 480(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R9
@@ -934,7 +982,7 @@ laneend:
 // Requires: AVX, FMA3
 TEXT ·ParamsAsymmetricAVX2(SB), $768-72
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
-	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x17800000, Y7 0x71800000, Y6 0x7fc00000
+	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
 	// vector registers in use at once: 14
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -969,24 +1017,28 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, (DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, (SI)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, (DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, (DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, (SI)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VMINPS       Y0, Y12, Y0
 	VMOVUPS      32(R9), Y1
@@ -999,24 +1051,28 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 32(DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 32(SI)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 32(DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 32(SI)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VMINPS       Y0, Y12, Y0
 	VMOVUPS      64(R9), Y1
@@ -1029,24 +1085,28 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 64(DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 64(SI)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 64(DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 64(SI)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 64(DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VMINPS       Y0, Y12, Y0
 	VMOVUPS      96(R9), Y1
@@ -1059,24 +1119,28 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 96(DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 96(SI)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 96(DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 96(SI)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 96(DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -1270,24 +1334,28 @@ piece10:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, (SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 128(SP)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, (SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 128(SP)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 256(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 384(SP)
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
@@ -1302,24 +1370,28 @@ piece10:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 160(SP)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 160(SP)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 288(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 416(SP)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
@@ -1334,24 +1406,28 @@ piece10:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 64(SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 192(SP)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 192(SP)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 320(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 448(SP)
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
@@ -1366,24 +1442,28 @@ piece10:
 	VCMPPS       $0x07, Y2, Y2, Y3
 	VBLENDVPS    Y3, Y2, Y1, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 96(SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 224(SP)
-	VDIVPS       Y3, Y0, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 96(SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 224(SP)
+	VDIVPS       Y1, Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 352(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 480(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 480(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R10
@@ -1662,7 +1742,7 @@ laneend:
 // Requires: AVX, F16C, FMA3
 TEXT ·ParamsScaleF16AVX2(SB), $384-40
 	// pointers: DI scale, SI recip, DX most, BX elements left
-	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x17800000, Y10 0x71800000, Y9 0x7fc00000
+	// per call: Y15 half, Y14 0x3f800000, Y13 Div, Y12 0x34000000, Y11 0x7fc00000, Y10 0x17800000, Y9 0x71800000
 	// vector registers in use at once: 10
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -1689,13 +1769,15 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, (DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, (SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, (DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1706,13 +1788,15 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 32(SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      64(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1723,13 +1807,15 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 64(SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      96(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -1740,13 +1826,15 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 96(DI)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 96(SI)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 96(DI)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 96(SI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -1851,13 +1939,15 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, (SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 128(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, (SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 128(SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      288(SP), Y0
@@ -1870,13 +1960,15 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 160(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 32(SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 160(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      320(SP), Y0
@@ -1889,13 +1981,15 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 192(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 64(SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 192(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      352(SP), Y0
@@ -1908,13 +2002,15 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y12, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMAXPS       Y2, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
-	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 224(SP)
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VBLENDVPS    Y0, Y2, Y11, Y0
+	VMOVUPS      Y0, 96(SP)
+	VMAXPS       Y0, Y10, Y1
+	VMINPS       Y1, Y9, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VMOVUPS      Y1, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -2059,7 +2155,7 @@ laneend:
 // Requires: AVX, F16C, FMA3
 TEXT ·ParamsSymmetricF16AVX2(SB), $640-56
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
-	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x17800000, Y9 0x71800000, Y8 0x7fc00000, Y7 0x0
+	// per call: Y15 half, Y14 middle, Y13 0x3f800000, Y12 Div, Y11 0x34000000, Y10 0x7fc00000, Y9 0x17800000, Y8 0x71800000, Y7 0x0
 	// vector registers in use at once: 12
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -2090,16 +2186,20 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, (DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, (SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, (DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, (SI)
 	VMOVUPS      Y14, (DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -2110,16 +2210,20 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 32(SI)
 	VMOVUPS      Y14, 32(DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 32(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -2130,16 +2234,20 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 64(SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 64(SI)
 	VMOVUPS      Y14, 64(DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 64(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -2150,16 +2258,20 @@ laneloop:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 96(DI)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 96(SI)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 96(SI)
 	VMOVUPS      Y14, 96(DX)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 96(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -2266,16 +2378,20 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, (SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 128(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, (SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 128(SP)
 	VMOVUPS      Y14, 256(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 384(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 384(SP)
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
@@ -2288,16 +2404,20 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 160(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 160(SP)
 	VMOVUPS      Y14, 288(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 416(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 416(SP)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
@@ -2310,16 +2430,20 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 192(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 192(SP)
 	VMOVUPS      Y14, 320(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 448(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 448(SP)
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
@@ -2332,16 +2456,20 @@ piece5:
 	VCVTPS2PH    $0x00, Y2, X2
 	VCVTPH2PS    X2, Y2
 	VMAXPS       Y2, Y11, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMAXPS       Y2, Y10, Y1
-	VMINPS       Y1, Y9, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
-	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 224(SP)
+	VCMPPS       $0x07, Y2, Y2, Y1
+	VBLENDVPS    Y1, Y2, Y10, Y1
+	VMOVUPS      Y1, 96(SP)
+	VMAXPS       Y1, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y10, Y2
+	VMOVUPS      Y2, 224(SP)
 	VMOVUPS      Y14, 352(SP)
 	VSUBPS       Y0, Y7, Y0
-	VMOVUPS      Y0, 480(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y10, Y1
+	VMOVUPS      Y1, 480(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R9
@@ -2620,7 +2748,7 @@ laneend:
 // Requires: AVX, F16C, FMA3
 TEXT ·ParamsAsymmetricF16AVX2(SB), $768-72
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
-	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x17800000, Y7 0x71800000, Y6 0x7fc00000
+	// per call: Y15 steps, Y14 least, Y13 greatest, Y12 0x0, Y11 0x3f800000, Y10 Div, Y9 0x34000000, Y8 0x7fc00000, Y7 0x17800000, Y6 0x71800000
 	// vector registers in use at once: 14
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -2659,30 +2787,34 @@ laneloop:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, (DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, (SI)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, (DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, (DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, (SI)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VMINPS       Y0, Y12, Y0
 	VMOVUPS      32(R9), Y1
@@ -2699,30 +2831,34 @@ laneloop:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 32(DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 32(SI)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 32(DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 32(SI)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VMINPS       Y0, Y12, Y0
 	VMOVUPS      64(R9), Y1
@@ -2739,30 +2875,34 @@ laneloop:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 64(DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 64(SI)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 64(DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 64(SI)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 64(DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VMINPS       Y0, Y12, Y0
 	VMOVUPS      96(R9), Y1
@@ -2779,30 +2919,34 @@ laneloop:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 96(DI)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 96(SI)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 96(DX)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 96(SI)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 96(DX)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -3000,30 +3144,34 @@ piece10:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, (SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 128(SP)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, (SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 128(SP)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 256(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 384(SP)
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
@@ -3042,30 +3190,34 @@ piece10:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 160(SP)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 160(SP)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 288(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 416(SP)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
@@ -3084,30 +3236,34 @@ piece10:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 64(SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 192(SP)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 192(SP)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 320(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 448(SP)
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
@@ -3126,30 +3282,34 @@ piece10:
 	VCVTPS2PH    $0x00, Y3, X3
 	VCVTPH2PS    X3, Y3
 	VMAXPS       Y3, Y9, Y3
-	VMOVUPS      Y3, 96(SP)
-	VMAXPS       Y3, Y8, Y1
-	VMINPS       Y1, Y7, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y11, Y2
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMOVUPS      Y1, 224(SP)
-	VDIVPS       Y3, Y0, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VSUBPS       Y3, Y14, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VCVTPH2PS    X3, Y3
-	VMAXPS       Y3, Y14, Y3
-	VMINPS       Y3, Y13, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VBLENDVPS    Y1, Y3, Y8, Y1
+	VMOVUPS      Y1, 96(SP)
+	VMAXPS       Y1, Y7, Y2
+	VMINPS       Y2, Y6, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y11, Y3
+	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMOVUPS      Y2, 224(SP)
+	VDIVPS       Y1, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VSUBPS       Y1, Y14, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VCVTPH2PS    X1, Y1
+	VMAXPS       Y1, Y14, Y1
+	VMINPS       Y1, Y13, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 352(SP)
 	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 480(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 480(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R10
@@ -3439,10 +3599,10 @@ TEXT ·ParamsScaleBF16AVX2(SB), $384-40
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12
 	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+32
 	JLT          lanetail
@@ -3463,13 +3623,15 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, (DI)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (DI)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, (SI)
 	VMOVUPS      32(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3485,13 +3647,15 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, 32(DI)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 32(SI)
 	VMOVUPS      64(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3507,13 +3671,15 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y0, 64(DI)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 64(SI)
 	VMOVUPS      96(DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3529,13 +3695,15 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 96(DI)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y0, 96(DI)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 96(SI)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -3645,13 +3813,15 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, (SP)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 128(SP)
+	VMOVUPS      Y0, (SP)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 128(SP)
 	CMPQ         BX, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      288(SP), Y0
@@ -3669,13 +3839,15 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 160(SP)
+	VMOVUPS      Y0, 32(SP)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 160(SP)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      320(SP), Y0
@@ -3693,13 +3865,15 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 192(SP)
+	VMOVUPS      Y0, 64(SP)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 192(SP)
 	CMPQ         BX, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      352(SP), Y0
@@ -3717,13 +3891,15 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y0, Y9, Y2
 	VMAXPS       Y2, Y8, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMAXPS       Y2, Y7, Y0
-	VMINPS       Y0, Y6, Y0
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VDIVPS       Y2, Y14, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
 	VBLENDVPS    Y0, Y2, Y9, Y0
-	VMOVUPS      Y0, 224(SP)
+	VMOVUPS      Y0, 96(SP)
+	VMAXPS       Y0, Y7, Y1
+	VMINPS       Y1, Y6, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y14, Y0
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 224(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, BX
@@ -3882,10 +4058,10 @@ TEXT ·ParamsSymmetricBF16AVX2(SB), $640-56
 	VBROADCASTSS constantsAVX2<>+20(SB), Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y10
 	VBROADCASTSS constantsAVX2<>+28(SB), Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VXORPS       Y4, Y4, Y4
 	MOVQ         n+48(FP), R9
 	CMPQ         R9, $+32
@@ -3907,16 +4083,20 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, (DI)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (DI)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, (SI)
 	VMOVUPS      Y14, (DX)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3932,16 +4112,20 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 32(DI)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(DI)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 32(SI)
 	VMOVUPS      Y14, 32(DX)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 32(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3957,16 +4141,20 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 64(DI)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(DI)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 64(SI)
 	VMOVUPS      Y14, 64(DX)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 64(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VMULPS       Y12, Y0, Y1
 	VMOVAPS      Y0, Y2
@@ -3982,16 +4170,20 @@ laneloop:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 96(DI)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(DI)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 96(SI)
 	VMOVUPS      Y14, 96(DX)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 96(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -4103,16 +4295,20 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, (SP)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 128(SP)
+	VMOVUPS      Y1, (SP)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 128(SP)
 	VMOVUPS      Y14, 256(SP)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 384(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 384(SP)
 	CMPQ         R9, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
@@ -4130,16 +4326,20 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 32(SP)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 160(SP)
+	VMOVUPS      Y1, 32(SP)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 160(SP)
 	VMOVUPS      Y14, 288(SP)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 416(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 416(SP)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
@@ -4157,16 +4357,20 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 64(SP)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 192(SP)
+	VMOVUPS      Y1, 64(SP)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 192(SP)
 	VMOVUPS      Y14, 320(SP)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 448(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 448(SP)
 	CMPQ         R9, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
@@ -4184,16 +4388,20 @@ piece5:
 	VCMPPS       $0x07, Y2, Y2, Y2
 	VBLENDVPS    Y2, Y1, Y8, Y2
 	VMAXPS       Y2, Y7, Y2
-	VMOVUPS      Y2, 96(SP)
-	VMAXPS       Y2, Y6, Y1
-	VMINPS       Y1, Y5, Y1
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VDIVPS       Y2, Y13, Y2
+	VCMPPS       $0x07, Y2, Y2, Y1
 	VBLENDVPS    Y1, Y2, Y8, Y1
-	VMOVUPS      Y1, 224(SP)
+	VMOVUPS      Y1, 96(SP)
+	VMAXPS       Y1, Y6, Y2
+	VMINPS       Y2, Y5, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y13, Y1
+	VBLENDVPS    Y2, Y1, Y8, Y2
+	VMOVUPS      Y2, 224(SP)
 	VMOVUPS      Y14, 352(SP)
 	VSUBPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 480(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y8, Y1
+	VMOVUPS      Y1, 480(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R9
@@ -4487,12 +4695,12 @@ TEXT ·ParamsAsymmetricBF16AVX2(SB), $768-72
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12
 	VBROADCASTSS constantsAVX2<>+24(SB), Y11
 	VBROADCASTSS constantsAVX2<>+28(SB), Y10
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VDIVPS       Y15, Y8, Y7
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y4
 	MOVQ         n+64(FP), R10
 	CMPQ         R10, $+32
 	JLT          lanetail
@@ -4524,46 +4732,50 @@ laneloop:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, (DI)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, (SI)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, (DX)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, (DI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, (SI)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, (DX)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, (BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, (BX)
 	VMOVUPS      32(R8), Y0
 	VMINPS       Y0, Y13, Y0
 	VMOVUPS      32(R9), Y1
@@ -4590,46 +4802,50 @@ laneloop:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 32(DI)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 32(SI)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 32(DX)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 32(DI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 32(SI)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 32(DX)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 32(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 32(BX)
 	VMOVUPS      64(R8), Y0
 	VMINPS       Y0, Y13, Y0
 	VMOVUPS      64(R9), Y1
@@ -4656,46 +4872,50 @@ laneloop:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 64(DI)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 64(SI)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 64(DX)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 64(DI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 64(SI)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 64(DX)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 64(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 64(BX)
 	VMOVUPS      96(R8), Y0
 	VMINPS       Y0, Y13, Y0
 	VMOVUPS      96(R9), Y1
@@ -4722,46 +4942,50 @@ laneloop:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 96(DI)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 96(SI)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 96(DX)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 96(DI)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 96(SI)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 96(DX)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 96(BX)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, DI
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
@@ -4969,46 +5193,50 @@ piece10:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, (SP)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 128(SP)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 256(SP)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, (SP)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 128(SP)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 256(SP)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 384(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 384(SP)
 	CMPQ         R10, $+9
 	JLT          lanetailnarrow
 	VMOVUPS      544(SP), Y0
@@ -5037,46 +5265,50 @@ piece10:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 32(SP)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 160(SP)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 288(SP)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 32(SP)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 160(SP)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 288(SP)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 416(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 416(SP)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
 	VMOVUPS      576(SP), Y0
@@ -5105,46 +5337,50 @@ piece10:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 64(SP)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 192(SP)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 320(SP)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 64(SP)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 192(SP)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 320(SP)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 448(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 448(SP)
 	CMPQ         R10, $+25
 	JLT          lanetailnarrow
 	VMOVUPS      608(SP), Y0
@@ -5173,46 +5409,50 @@ piece10:
 	VCMPPS       $0x07, Y3, Y3, Y3
 	VBLENDVPS    Y3, Y1, Y9, Y3
 	VMAXPS       Y3, Y6, Y3
-	VMOVUPS      Y3, 96(SP)
-	VMAXPS       Y3, Y5, Y1
-	VMINPS       Y1, Y4, Y1
-	VCMPPS       $0x00, Y3, Y1, Y1
-	VDIVPS       Y3, Y8, Y2
-	VBLENDVPS    Y1, Y2, Y9, Y1
-	VMOVUPS      Y1, 224(SP)
-	VDIVPS       Y3, Y0, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VROUNDPS     $0x08, Y3, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VSUBPS       Y3, Y14, Y3
-	VPSRLD       $0x10, Y3, Y1
-	VPAND        Y12, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y11, Y1, Y1
-	VPAND        Y10, Y1, Y1
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBLENDVPS    Y3, Y1, Y9, Y3
-	VMAXPS       Y3, Y14, Y3
-	VBROADCASTSS greatest+56(FP), Y1
-	VMINPS       Y3, Y1, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VANDPS       Y3, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      Y1, 352(SP)
+	VBLENDVPS    Y1, Y3, Y9, Y1
+	VMOVUPS      Y1, 96(SP)
+	VMAXPS       Y1, Y5, Y2
+	VMINPS       Y2, Y4, Y2
+	VCMPPS       $0x00, Y1, Y2, Y2
+	VDIVPS       Y1, Y8, Y3
+	VBLENDVPS    Y2, Y3, Y9, Y2
+	VMOVUPS      Y2, 224(SP)
+	VDIVPS       Y1, Y0, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VSUBPS       Y1, Y14, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDD       Y2, Y1, Y2
+	VPADDD       Y11, Y2, Y2
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMAXPS       Y1, Y14, Y1
+	VBROADCASTSS greatest+56(FP), Y2
+	VMINPS       Y1, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VANDPS       Y1, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      Y2, 352(SP)
 	VADDPS       Y13, Y0, Y0
-	VMOVUPS      Y0, 480(SP)
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMOVUPS      Y1, 480(SP)
 
 lanetailnarrow:
 	TESTQ $0x00000010, R10
@@ -5827,9 +6067,9 @@ laneend:
 
 DATA constantsAVX2<>+0(SB)/4, $0x3f800000
 DATA constantsAVX2<>+4(SB)/4, $0x34000000
-DATA constantsAVX2<>+8(SB)/4, $0x17800000
-DATA constantsAVX2<>+12(SB)/4, $0x71800000
-DATA constantsAVX2<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+12(SB)/4, $0x17800000
+DATA constantsAVX2<>+16(SB)/4, $0x71800000
 DATA constantsAVX2<>+20(SB)/4, $0x00000001
 DATA constantsAVX2<>+24(SB)/4, $0x00007fff
 DATA constantsAVX2<>+28(SB)/4, $0xffff0000

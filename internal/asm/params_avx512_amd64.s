@@ -8,7 +8,7 @@
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleAVX512(SB), NOSPLIT, $0-40
 	// pointers: DI scale, SI recip, DX most, BX elements left
-	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x17800000, Z10 0x71800000, Z9 0x7fc00000
+	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x7fc00000, Z10 0x17800000, Z9 0x71800000
 	// vector registers in use at once: 10
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -33,12 +33,14 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VMOVUPS      64(DX), Z0
 	VMULPS       Z13, Z0, Z1
@@ -48,12 +50,14 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	VMOVUPS      128(DX), Z0
 	VMULPS       Z13, Z0, Z1
@@ -63,12 +67,14 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 128(SI)
 	VMOVUPS      192(DX), Z0
 	VMULPS       Z13, Z0, Z1
@@ -78,12 +84,14 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 192(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 192(SI)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -107,12 +115,14 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
@@ -125,12 +135,14 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
@@ -143,12 +155,14 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
@@ -161,12 +175,14 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 192(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
 
 lanetailnarrow:
@@ -178,7 +194,7 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsSymmetricAVX512(SB), NOSPLIT, $0-56
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
-	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x17800000, Z9 0x71800000, Z8 0x7fc00000, Z7 0x0
+	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x7fc00000, Z9 0x17800000, Z8 0x71800000, Z7 0x0
 	// vector registers in use at once: 12
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -207,15 +223,19 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VMOVUPS      Z14, (DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      64(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -225,15 +245,19 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	VMOVUPS      Z14, 64(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -243,15 +267,19 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 128(SI)
 	VMOVUPS      Z14, 128(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -261,15 +289,19 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 192(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 192(SI)
 	VMOVUPS      Z14, 192(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -295,15 +327,19 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
 	VMOVUPS      Z14, K7, (DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
@@ -316,15 +352,19 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
 	VMOVUPS      Z14, K7, 64(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -337,15 +377,19 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
 	VMOVUPS      Z14, K7, 128(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -358,15 +402,19 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 192(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
 	VMOVUPS      Z14, K7, 192(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
@@ -378,7 +426,7 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsAsymmetricAVX512(SB), NOSPLIT, $0-72
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
-	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x17800000, Z7 0x71800000, Z6 0x7fc00000
+	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x7fc00000, Z7 0x17800000, Z6 0x71800000
 	// vector registers in use at once: 14
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -413,12 +461,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, (DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -430,6 +480,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, (DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      64(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -443,12 +495,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 64(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -460,6 +514,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, 64(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -473,12 +529,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 128(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -490,6 +548,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, 128(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -503,12 +563,14 @@ laneloop:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 192(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -520,6 +582,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, 192(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -550,12 +614,14 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, (DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -567,6 +633,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, (DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
@@ -583,12 +651,14 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 64(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -600,6 +670,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, 64(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -616,12 +688,14 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 128(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -633,6 +707,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, 128(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -649,12 +725,14 @@ lanetail:
 	VCMPPS       $0x07, Z2, Z2, K1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 192(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VRNDSCALEPS  $0x08, Z2, Z2
@@ -666,6 +744,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, 192(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
@@ -677,7 +757,7 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleF16AVX512(SB), NOSPLIT, $0-40
 	// pointers: DI scale, SI recip, DX most, BX elements left
-	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x17800000, Z10 0x71800000, Z9 0x7fc00000
+	// per call: Z15 half, Z14 0x3f800000, Z13 Div, Z12 0x34000000, Z11 0x7fc00000, Z10 0x17800000, Z9 0x71800000
 	// vector registers in use at once: 10
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -704,12 +784,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VMOVUPS      64(DX), Z0
 	VMULPS       Z13, Z0, Z1
@@ -721,12 +803,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	VMOVUPS      128(DX), Z0
 	VMULPS       Z13, Z0, Z1
@@ -738,12 +822,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 128(SI)
 	VMOVUPS      192(DX), Z0
 	VMULPS       Z13, Z0, Z1
@@ -755,12 +841,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 192(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, 192(SI)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -786,12 +874,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
 	CMPQ         BX, $+17
 	JLT          lanetailnarrow
@@ -806,12 +896,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
 	CMPQ         BX, $+33
 	JLT          lanetailnarrow
@@ -826,12 +918,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
 	CMPQ         BX, $+49
 	JLT          lanetailnarrow
@@ -846,12 +940,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z12, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 192(DI)
-	VMAXPS       Z1, Z11, Z0
-	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z10, Z0
+	VMINPS       Z0, Z9, Z0
 	VCMPPS       $0x00, Z1, Z0, K1
 	VDIVPS       Z1, Z14, Z1
-	VBLENDMPS    Z1, Z9, K1, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
 
 lanetailnarrow:
@@ -863,7 +959,7 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsSymmetricF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 most, R9 elements left
-	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x17800000, Z9 0x71800000, Z8 0x7fc00000, Z7 0x0
+	// per call: Z15 half, Z14 middle, Z13 0x3f800000, Z12 Div, Z11 0x34000000, Z10 0x7fc00000, Z9 0x17800000, Z8 0x71800000, Z7 0x0
 	// vector registers in use at once: 12
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -894,15 +990,19 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, (DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VMOVUPS      Z14, (DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      64(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -914,15 +1014,19 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 64(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	VMOVUPS      Z14, 64(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -934,15 +1038,19 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 128(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 128(SI)
 	VMOVUPS      Z14, 128(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -954,15 +1062,19 @@ laneloop:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 192(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, 192(SI)
 	VMOVUPS      Z14, 192(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -990,15 +1102,19 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, (DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
 	VMOVUPS      Z14, K7, (DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
@@ -1013,15 +1129,19 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 64(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
 	VMOVUPS      Z14, K7, 64(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -1036,15 +1156,19 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 128(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
 	VMOVUPS      Z14, K7, 128(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -1059,15 +1183,19 @@ lanetail:
 	VCVTPS2PH    $0x00, Z1, Y1
 	VCVTPH2PS    Y1, Z1
 	VMAXPS       Z1, Z11, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 192(DI)
-	VMAXPS       Z1, Z10, Z2
-	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z1, Z9, Z2
+	VMINPS       Z2, Z8, Z2
 	VCMPPS       $0x00, Z1, Z2, K1
 	VDIVPS       Z1, Z13, Z1
-	VBLENDMPS    Z1, Z8, K1, Z1
+	VBLENDMPS    Z1, Z10, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
 	VMOVUPS      Z14, K7, 192(DX)
 	VSUBPS       Z0, Z7, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z10, K1, Z0
 	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
@@ -1079,7 +1207,7 @@ laneend:
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsAsymmetricF16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI scale, SI recip, DX zeroPoint, BX minval, R8 min, R9 max, R10 elements left
-	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x17800000, Z7 0x71800000, Z6 0x7fc00000
+	// per call: Z15 steps, Z14 least, Z13 greatest, Z12 0x0, Z11 0x3f800000, Z10 Div, Z9 0x34000000, Z8 0x7fc00000, Z7 0x17800000, Z6 0x71800000
 	// vector registers in use at once: 14
 	MOVQ         scale+0(FP), DI
 	MOVQ         recip+8(FP), SI
@@ -1118,12 +1246,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, (DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1141,6 +1271,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, (DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      64(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -1158,12 +1290,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 64(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1181,6 +1315,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, 64(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -1198,12 +1334,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 128(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1221,6 +1359,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, 128(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -1238,12 +1378,14 @@ laneloop:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 192(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1261,6 +1403,8 @@ laneloop:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, 192(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -1295,12 +1439,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, (DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1318,6 +1464,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, (DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
@@ -1338,12 +1486,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 64(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1361,6 +1511,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, 64(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -1381,12 +1533,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 128(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1404,6 +1558,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, 128(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -1424,12 +1580,14 @@ lanetail:
 	VCVTPS2PH    $0x00, Z2, Y2
 	VCVTPH2PS    Y2, Z2
 	VMAXPS       Z2, Z9, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 192(DI)
-	VMAXPS       Z2, Z8, Z1
-	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z7, Z1
+	VMINPS       Z1, Z6, Z1
 	VCMPPS       $0x00, Z2, Z1, K1
 	VDIVPS       Z2, Z11, Z1
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VBLENDMPS    Z1, Z8, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
 	VDIVPS       Z2, Z0, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
@@ -1447,6 +1605,8 @@ lanetail:
 	VCVTPS2DQ    Z2, Z2
 	VMOVUPS      Z2, K7, 192(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
@@ -1469,10 +1629,10 @@ TEXT ·ParamsScaleBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+20(SB), Z12
 	VBROADCASTSS constantsAVX512<>+24(SB), Z11
 	VBROADCASTSS constantsAVX512<>+28(SB), Z10
-	VBROADCASTSS constantsAVX512<>+16(SB), Z9
+	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	VBROADCASTSS constantsAVX512<>+4(SB), Z8
-	VBROADCASTSS constantsAVX512<>+8(SB), Z7
-	VBROADCASTSS constantsAVX512<>+12(SB), Z6
+	VBROADCASTSS constantsAVX512<>+12(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z6
 	MOVQ         n+32(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -1493,6 +1653,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, (DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1515,6 +1677,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, 64(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1537,6 +1701,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, 128(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1559,6 +1725,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, 192(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1595,6 +1763,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, (DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1620,6 +1790,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, 64(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1645,6 +1817,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, 128(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1670,6 +1844,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z0, Z9, K1, Z0
 	VMAXPS       Z0, Z8, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z9, K1, Z0
 	VMOVUPS      Z0, K7, 192(DI)
 	VMAXPS       Z0, Z7, Z1
 	VMINPS       Z1, Z6, Z1
@@ -1701,10 +1877,10 @@ TEXT ·ParamsSymmetricBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+20(SB), Z11
 	VBROADCASTSS constantsAVX512<>+24(SB), Z10
 	VBROADCASTSS constantsAVX512<>+28(SB), Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
+	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	VBROADCASTSS constantsAVX512<>+4(SB), Z7
-	VBROADCASTSS constantsAVX512<>+8(SB), Z6
-	VBROADCASTSS constantsAVX512<>+12(SB), Z5
+	VBROADCASTSS constantsAVX512<>+12(SB), Z6
+	VBROADCASTSS constantsAVX512<>+16(SB), Z5
 	VPXORD       Z4, Z4, Z4
 	MOVQ         n+48(FP), R9
 	CMPQ         R9, $+64
@@ -1726,6 +1902,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1735,6 +1913,8 @@ laneloop:
 	VMOVUPS      Z2, (SI)
 	VMOVUPS      Z14, (DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      64(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -1751,6 +1931,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1760,6 +1942,8 @@ laneloop:
 	VMOVUPS      Z2, 64(SI)
 	VMOVUPS      Z14, 64(DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -1776,6 +1960,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 128(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1785,6 +1971,8 @@ laneloop:
 	VMOVUPS      Z2, 128(SI)
 	VMOVUPS      Z14, 128(DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VMULPS       Z12, Z0, Z1
@@ -1801,6 +1989,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 192(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1810,6 +2000,8 @@ laneloop:
 	VMOVUPS      Z2, 192(SI)
 	VMOVUPS      Z14, 192(DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -1842,6 +2034,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, (DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1851,6 +2045,8 @@ lanetail:
 	VMOVUPS      Z2, K7, (SI)
 	VMOVUPS      Z14, K7, (DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R9, $+17
 	JLT          lanetailnarrow
@@ -1870,6 +2066,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 64(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1879,6 +2077,8 @@ lanetail:
 	VMOVUPS      Z2, K7, 64(SI)
 	VMOVUPS      Z14, K7, 64(DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R9, $+33
 	JLT          lanetailnarrow
@@ -1898,6 +2098,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 128(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1907,6 +2109,8 @@ lanetail:
 	VMOVUPS      Z2, K7, 128(SI)
 	VMOVUPS      Z14, K7, 128(DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R9, $+49
 	JLT          lanetailnarrow
@@ -1926,6 +2130,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z7, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 192(DI)
 	VMAXPS       Z2, Z6, Z1
 	VMINPS       Z1, Z5, Z1
@@ -1935,6 +2141,8 @@ lanetail:
 	VMOVUPS      Z2, K7, 192(SI)
 	VMOVUPS      Z14, K7, 192(DX)
 	VSUBPS       Z0, Z4, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
@@ -1961,12 +2169,12 @@ TEXT ·ParamsAsymmetricBF16AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX512<>+20(SB), Z11
 	VBROADCASTSS constantsAVX512<>+24(SB), Z10
 	VBROADCASTSS constantsAVX512<>+28(SB), Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z8
+	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	VBROADCASTSS constantsAVX512<>+0(SB), Z7
 	VDIVPS       Z15, Z7, Z6
 	VBROADCASTSS constantsAVX512<>+4(SB), Z5
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VBROADCASTSS constantsAVX512<>+12(SB), Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z4
+	VBROADCASTSS constantsAVX512<>+16(SB), Z3
 	MOVQ         n+64(FP), R10
 	CMPQ         R10, $+64
 	JLT          lanetail
@@ -1998,6 +2206,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, (DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2036,6 +2246,8 @@ laneloop:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, (DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, (BX)
 	VMOVUPS      64(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -2063,6 +2275,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 64(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2101,6 +2315,8 @@ laneloop:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, 64(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 64(BX)
 	VMOVUPS      128(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -2128,6 +2344,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 128(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2166,6 +2384,8 @@ laneloop:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, 128(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 128(BX)
 	VMOVUPS      192(R8), Z0
 	VMINPS       Z0, Z12, Z0
@@ -2193,6 +2413,8 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, 192(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2231,6 +2453,8 @@ laneloop:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, 192(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, DI
 	ADDQ         $+256, SI
@@ -2275,6 +2499,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, (DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2313,6 +2539,8 @@ lanetail:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, K7, (DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, (BX)
 	CMPQ         R10, $+17
 	JLT          lanetailnarrow
@@ -2343,6 +2571,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 64(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2381,6 +2611,8 @@ lanetail:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, K7, 64(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         R10, $+33
 	JLT          lanetailnarrow
@@ -2411,6 +2643,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 128(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2449,6 +2683,8 @@ lanetail:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, K7, 128(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         R10, $+49
 	JLT          lanetailnarrow
@@ -2479,6 +2715,8 @@ lanetail:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z2, Z8, K1, Z2
 	VMAXPS       Z2, Z5, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBLENDMPS    Z2, Z8, K1, Z2
 	VMOVUPS      Z2, K7, 192(DI)
 	VMAXPS       Z2, Z4, Z1
 	VMINPS       Z1, Z3, Z1
@@ -2517,6 +2755,8 @@ lanetail:
 	VCVTPS2DQ    Z1, Z1
 	VMOVUPS      Z1, K7, 192(DX)
 	VADDPS       Z12, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z8, K1, Z0
 	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
@@ -2653,9 +2893,9 @@ laneend:
 
 DATA constantsAVX512<>+0(SB)/4, $0x3f800000
 DATA constantsAVX512<>+4(SB)/4, $0x34000000
-DATA constantsAVX512<>+8(SB)/4, $0x17800000
-DATA constantsAVX512<>+12(SB)/4, $0x71800000
-DATA constantsAVX512<>+16(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+8(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+12(SB)/4, $0x17800000
+DATA constantsAVX512<>+16(SB)/4, $0x71800000
 DATA constantsAVX512<>+20(SB)/4, $0x00000001
 DATA constantsAVX512<>+24(SB)/4, $0x00007fff
 DATA constantsAVX512<>+28(SB)/4, $0xffff0000

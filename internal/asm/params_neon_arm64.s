@@ -8,7 +8,7 @@
 
 TEXT ·ParamsScaleNEON(SB), NOSPLIT, $200-40
 	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x17800000, V10 0x71800000, V9 0x7fc00000
+	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000
 	// vector registers in use at once: 10
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -20,11 +20,11 @@ TEXT ·ParamsScaleNEON(SB), NOSPLIT, $200-40
 	WORD $0x6e2ffdcd // fdiv v13.4s, v14.4s, v15.4s
 	MOVD $872415232, R16
 	VDUP R16, V12.S4
-	MOVD $394264576, R16
-	VDUP R16, V11.S4
-	MOVD $1904214016, R16
-	VDUP R16, V10.S4
 	MOVD $2143289344, R16
+	VDUP R16, V11.S4
+	MOVD $394264576, R16
+	VDUP R16, V10.S4
+	MOVD $1904214016, R16
 	VDUP R16, V9.S4
 	MOVD n+32(FP), R3
 	CMP $16, R3
@@ -38,13 +38,15 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, (R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -53,13 +55,15 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -68,13 +72,15 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -83,13 +89,15 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -131,13 +139,15 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 16(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 80(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 80(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 160(RSP), F0
@@ -148,13 +158,15 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 96(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 96(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 176(RSP), F0
@@ -165,13 +177,15 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 112(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 112(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 192(RSP), F0
@@ -182,13 +196,15 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 64(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 128(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -237,7 +253,7 @@ laneend:
 
 TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $328-56
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x17800000, V9 0x71800000, V8 0x7fc00000, V7 0x0
+	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0
 	// vector registers in use at once: 12
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -253,11 +269,11 @@ TEXT ·ParamsSymmetricNEON(SB), NOSPLIT, $328-56
 	WORD $0x6e2ffdac // fdiv v12.4s, v13.4s, v15.4s
 	MOVD $872415232, R16
 	VDUP R16, V11.S4
-	MOVD $394264576, R16
-	VDUP R16, V10.S4
-	MOVD $1904214016, R16
-	VDUP R16, V9.S4
 	MOVD $2143289344, R16
+	VDUP R16, V10.S4
+	MOVD $394264576, R16
+	VDUP R16, V9.S4
+	MOVD $1904214016, R16
 	VDUP R16, V8.S4
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+48(FP), R5
@@ -272,16 +288,20 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, (R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
 	FMOVQ F14, (R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, (R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -290,16 +310,20 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 16(R1)
 	FMOVQ F14, 16(R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 16(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -308,16 +332,20 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 32(R1)
 	FMOVQ F14, 32(R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -326,16 +354,20 @@ laneloop:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 48(R1)
 	FMOVQ F14, 48(R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 48(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -379,16 +411,20 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 16(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 80(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 80(RSP)
 	FMOVQ F14, 144(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 208(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 208(RSP)
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
@@ -399,16 +435,20 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 96(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 96(RSP)
 	FMOVQ F14, 160(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 224(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 224(RSP)
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
@@ -419,16 +459,20 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 112(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 112(RSP)
 	FMOVQ F14, 176(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 240(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 240(RSP)
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
@@ -439,16 +483,20 @@ piece4:
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V0.B16, V1.B16, V2.B16
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 64(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 128(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 128(RSP)
 	FMOVQ F14, 192(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 256(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -537,7 +585,7 @@ laneend:
 
 TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $392-72
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x17800000, V7 0x71800000, V6 0x7fc00000
+	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000
 	// vector registers in use at once: 14
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -557,11 +605,11 @@ TEXT ·ParamsAsymmetricNEON(SB), NOSPLIT, $392-72
 	WORD $0x6e2ffd6a // fdiv v10.4s, v11.4s, v15.4s
 	MOVD $872415232, R16
 	VDUP R16, V9.S4
-	MOVD $394264576, R16
-	VDUP R16, V8.S4
-	MOVD $1904214016, R16
-	VDUP R16, V7.S4
 	MOVD $2143289344, R16
+	VDUP R16, V8.S4
+	MOVD $394264576, R16
+	VDUP R16, V7.S4
+	MOVD $1904214016, R16
 	VDUP R16, V6.S4
 	MOVD n+64(FP), R6
 	CMP $16, R6
@@ -579,24 +627,28 @@ laneloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, (R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, (R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, (R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, (R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, (R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, (R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 16(R5), F1
@@ -609,24 +661,28 @@ laneloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 16(R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 16(R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 16(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 16(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 16(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 32(R5), F1
@@ -639,24 +695,28 @@ laneloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 32(R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 32(R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 32(R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 32(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 32(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R5), F1
@@ -669,24 +729,28 @@ laneloop:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 48(R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 48(R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 48(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 48(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 48(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -760,24 +824,28 @@ piece8:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 144(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 80(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 144(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 208(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 208(RSP)
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
@@ -792,24 +860,28 @@ piece8:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 32(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 96(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 160(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 32(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 96(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 160(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 224(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 224(RSP)
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
@@ -824,24 +896,28 @@ piece8:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 48(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 112(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 176(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 112(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 176(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 240(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 240(RSP)
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
@@ -856,24 +932,28 @@ piece8:
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V1.B16, V2.B16, V3.B16
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 64(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 128(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 192(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 128(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 192(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 256(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -962,7 +1042,7 @@ laneend:
 
 TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	// pointers: R0 scale, R1 recip, R2 most, R3 elements left
-	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x17800000, V10 0x71800000, V9 0x7fc00000
+	// per call: V15 half, V14 0x3f800000, V13 Div, V12 0x34000000, V11 0x7fc00000, V10 0x17800000, V9 0x71800000
 	// vector registers in use at once: 10
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -974,11 +1054,11 @@ TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $200-40
 	WORD $0x6e2ffdcd // fdiv v13.4s, v14.4s, v15.4s
 	MOVD $872415232, R16
 	VDUP R16, V12.S4
-	MOVD $394264576, R16
-	VDUP R16, V11.S4
-	MOVD $1904214016, R16
-	VDUP R16, V10.S4
 	MOVD $2143289344, R16
+	VDUP R16, V11.S4
+	MOVD $394264576, R16
+	VDUP R16, V10.S4
+	MOVD $1904214016, R16
 	VDUP R16, V9.S4
 	MOVD n+32(FP), R3
 	CMP $16, R3
@@ -994,13 +1074,15 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, (R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -1011,13 +1093,15 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -1028,13 +1112,15 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -1045,13 +1131,15 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(R0)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1095,13 +1183,15 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 16(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 80(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 80(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 160(RSP), F0
@@ -1114,13 +1204,15 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 96(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 32(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 96(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 176(RSP), F0
@@ -1133,13 +1225,15 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 112(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 48(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 112(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 192(RSP), F0
@@ -1152,13 +1246,15 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
-	FMOVQ F2, 64(RSP)
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
-	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
-	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 128(RSP)
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
+	VBSL V11.B16, V2.B16, V0.B16
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e2af401 // fmax v1.4s, v0.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1207,7 +1303,7 @@ laneend:
 
 TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 most, R5 elements left
-	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x17800000, V9 0x71800000, V8 0x7fc00000, V7 0x0
+	// per call: V15 half, V14 middle, V13 0x3f800000, V12 Div, V11 0x34000000, V10 0x7fc00000, V9 0x17800000, V8 0x71800000, V7 0x0
 	// vector registers in use at once: 12
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -1223,11 +1319,11 @@ TEXT ·ParamsSymmetricF16NEON(SB), NOSPLIT, $328-56
 	WORD $0x6e2ffdac // fdiv v12.4s, v13.4s, v15.4s
 	MOVD $872415232, R16
 	VDUP R16, V11.S4
-	MOVD $394264576, R16
-	VDUP R16, V10.S4
-	MOVD $1904214016, R16
-	VDUP R16, V9.S4
 	MOVD $2143289344, R16
+	VDUP R16, V10.S4
+	MOVD $394264576, R16
+	VDUP R16, V9.S4
+	MOVD $1904214016, R16
 	VDUP R16, V8.S4
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+48(FP), R5
@@ -1244,16 +1340,20 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, (R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
 	FMOVQ F14, (R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, (R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -1264,16 +1364,20 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 16(R1)
 	FMOVQ F14, 16(R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 16(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -1284,16 +1388,20 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 32(R1)
 	FMOVQ F14, 32(R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -1304,16 +1412,20 @@ laneloop:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 48(R1)
 	FMOVQ F14, 48(R2)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 48(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1359,16 +1471,20 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 16(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 80(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 80(RSP)
 	FMOVQ F14, 144(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 208(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 208(RSP)
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
@@ -1381,16 +1497,20 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 96(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 32(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 96(RSP)
 	FMOVQ F14, 160(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 224(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 224(RSP)
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
@@ -1403,16 +1523,20 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 112(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 112(RSP)
 	FMOVQ F14, 176(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 240(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 240(RSP)
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
@@ -1425,16 +1549,20 @@ piece4:
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
 	WORD $0x4e2bf442 // fmax v2.4s, v2.4s, v11.4s
-	FMOVQ F2, 64(RSP)
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 128(RSP)
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
+	VBSL V10.B16, V2.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V10.B16, V1.B16, V2.B16
+	FMOVQ F2, 128(RSP)
 	FMOVQ F14, 192(RSP)
 	WORD $0x4ea0d4e0 // fsub v0.4s, v7.4s, v0.4s
-	FMOVQ F0, 256(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V10.B16, V0.B16, V1.B16
+	FMOVQ F1, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -1523,7 +1651,7 @@ laneend:
 
 TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	// pointers: R0 scale, R1 recip, R2 zeroPoint, R3 minval, R4 min, R5 max, R6 elements left
-	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x17800000, V7 0x71800000, V6 0x7fc00000
+	// per call: V15 steps, V14 least, V13 greatest, V12 0x0, V11 0x3f800000, V10 Div, V9 0x34000000, V8 0x7fc00000, V7 0x17800000, V6 0x71800000
 	// vector registers in use at once: 14
 	MOVD scale+0(FP), R0
 	MOVD recip+8(FP), R1
@@ -1543,11 +1671,11 @@ TEXT ·ParamsAsymmetricF16NEON(SB), NOSPLIT, $392-72
 	WORD $0x6e2ffd6a // fdiv v10.4s, v11.4s, v15.4s
 	MOVD $872415232, R16
 	VDUP R16, V9.S4
-	MOVD $394264576, R16
-	VDUP R16, V8.S4
-	MOVD $1904214016, R16
-	VDUP R16, V7.S4
 	MOVD $2143289344, R16
+	VDUP R16, V8.S4
+	MOVD $394264576, R16
+	VDUP R16, V7.S4
+	MOVD $1904214016, R16
 	VDUP R16, V6.S4
 	MOVD n+64(FP), R6
 	CMP $16, R6
@@ -1569,30 +1697,34 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, (R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, (R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, (R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, (R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, (R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, (R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 16(R5), F1
@@ -1609,30 +1741,34 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 16(R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 16(R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 16(R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 16(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 16(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 16(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 32(R5), F1
@@ -1649,30 +1785,34 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 32(R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 32(R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 32(R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 32(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 32(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R5), F1
@@ -1689,30 +1829,34 @@ laneloop:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 48(R0)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 48(R2)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 48(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 48(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 48(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1790,30 +1934,34 @@ piece8:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 16(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 144(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 80(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 144(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 208(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 208(RSP)
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
@@ -1832,30 +1980,34 @@ piece8:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 32(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 96(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 160(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 32(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 96(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 160(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 224(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 224(RSP)
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
@@ -1874,30 +2026,34 @@ piece8:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 48(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 112(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 176(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 112(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 176(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 240(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 240(RSP)
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
@@ -1916,30 +2072,34 @@ piece8:
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
 	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	FMOVQ F3, 64(RSP)
-	WORD $0x4e28f461 // fmax v1.4s, v3.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	WORD $0x6e23fd62 // fdiv v2.4s, v11.4s, v3.4s
-	VBSL V6.B16, V2.B16, V1.B16
-	FMOVQ F1, 128(RSP)
-	WORD $0x6e23fc03 // fdiv v3.4s, v0.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4ea3d5c3 // fsub v3.4s, v14.4s, v3.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4eadf463 // fmin v3.4s, v3.4s, v13.4s
 	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VAND V3.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 192(RSP)
+	VBSL V8.B16, V3.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
+	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
+	VBSL V8.B16, V3.B16, V2.B16
+	FMOVQ F2, 128(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 192(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 256(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2071,13 +2231,15 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
+	FMOVQ F0, (R0)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
 	FMOVQ 16(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -2093,13 +2255,15 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 16(R1)
+	FMOVQ F0, 16(R0)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
 	FMOVQ 32(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -2115,13 +2279,15 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 32(R1)
+	FMOVQ F0, 32(R0)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
 	FMOVQ 48(R2), F0
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
 	VMOV V0.B16, V2.B16
@@ -2137,13 +2303,15 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 48(R1)
+	FMOVQ F0, 48(R0)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -2192,13 +2360,15 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 16(RSP)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 80(RSP)
+	FMOVQ F0, 16(RSP)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 80(RSP)
 	CMP $5, R3
 	BLT lanetailnarrow
 	FMOVQ 160(RSP), F0
@@ -2216,13 +2386,15 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 96(RSP)
+	FMOVQ F0, 32(RSP)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 96(RSP)
 	CMP $9, R3
 	BLT lanetailnarrow
 	FMOVQ 176(RSP), F0
@@ -2240,13 +2412,15 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 112(RSP)
+	FMOVQ F0, 48(RSP)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 112(RSP)
 	CMP $13, R3
 	BLT lanetailnarrow
 	FMOVQ 192(RSP), F0
@@ -2264,13 +2438,15 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V9.B16, V0.B16, V2.B16
 	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	FMOVQ F2, 64(RSP)
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x6e22fdc2 // fdiv v2.4s, v14.4s, v2.4s
+	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V9.B16, V2.B16, V0.B16
-	FMOVQ F0, 128(RSP)
+	FMOVQ F0, 64(RSP)
+	WORD $0x4e27f401 // fmax v1.4s, v0.4s, v7.4s
+	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fdc0 // fdiv v0.4s, v14.4s, v0.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	FMOVQ F1, 128(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2367,16 +2543,20 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, (R0)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
+	FMOVQ F1, (R0)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, (R1)
 	FMOVQ F14, (R2)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, (R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -2392,16 +2572,20 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
+	FMOVQ F1, 16(R0)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 16(R1)
 	FMOVQ F14, 16(R2)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 16(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -2417,16 +2601,20 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
+	FMOVQ F1, 32(R0)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 32(R1)
 	FMOVQ F14, 32(R2)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x6e2cdc01 // fmul v1.4s, v0.4s, v12.4s
 	VMOV V0.B16, V2.B16
@@ -2442,16 +2630,20 @@ laneloop:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
+	FMOVQ F1, 48(R0)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 48(R1)
 	FMOVQ F14, 48(R2)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 48(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -2502,16 +2694,20 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 16(RSP)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 80(RSP)
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 80(RSP)
 	FMOVQ F14, 144(RSP)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 208(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 208(RSP)
 	CMP $5, R5
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
@@ -2529,16 +2725,20 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 32(RSP)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 96(RSP)
+	FMOVQ F1, 32(RSP)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 96(RSP)
 	FMOVQ F14, 160(RSP)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 224(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 224(RSP)
 	CMP $9, R5
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
@@ -2556,16 +2756,20 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 48(RSP)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 112(RSP)
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 112(RSP)
 	FMOVQ F14, 176(RSP)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 240(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 240(RSP)
 	CMP $13, R5
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
@@ -2583,16 +2787,20 @@ piece4:
 	WORD $0x4e22e442 // fcmeq v2.4s, v2.4s, v2.4s
 	VBSL V8.B16, V1.B16, V2.B16
 	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	FMOVQ F2, 64(RSP)
-	WORD $0x4e26f441 // fmax v1.4s, v2.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x6e22fda2 // fdiv v2.4s, v13.4s, v2.4s
+	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
 	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 128(RSP)
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fda1 // fdiv v1.4s, v13.4s, v1.4s
+	VBSL V8.B16, V1.B16, V2.B16
+	FMOVQ F2, 128(RSP)
 	FMOVQ F14, 192(RSP)
 	WORD $0x4ea0d480 // fsub v0.4s, v4.4s, v0.4s
-	FMOVQ F0, 256(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17
@@ -2743,45 +2951,49 @@ laneloop:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, (R0)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, (R2)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, (R0)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, (R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, (R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, (R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, (R3)
 	FMOVQ 16(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 16(R5), F1
@@ -2808,45 +3020,49 @@ laneloop:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 16(R0)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 16(R2)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 16(R0)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 16(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 16(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 16(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R3)
 	FMOVQ 32(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 32(R5), F1
@@ -2873,45 +3089,49 @@ laneloop:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 32(R0)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 32(R2)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 32(R0)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 32(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 32(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 32(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R3)
 	FMOVQ 48(R4), F0
 	WORD $0x4eacf400 // fmin v0.4s, v0.4s, v12.4s
 	FMOVQ 48(R5), F1
@@ -2938,45 +3158,49 @@ laneloop:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 48(R0)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 48(R2)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 48(R0)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 48(R1)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 48(R2)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 48(R3)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R3)
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -3064,45 +3288,49 @@ piece8:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 16(RSP)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 80(RSP)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 144(RSP)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 16(RSP)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 80(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 144(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 208(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 208(RSP)
 	CMP $5, R6
 	BLT lanetailnarrow
 	FMOVQ 288(RSP), F0
@@ -3131,45 +3359,49 @@ piece8:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 32(RSP)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 96(RSP)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 160(RSP)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 32(RSP)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 96(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 160(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 224(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 224(RSP)
 	CMP $9, R6
 	BLT lanetailnarrow
 	FMOVQ 304(RSP), F0
@@ -3198,45 +3430,49 @@ piece8:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 48(RSP)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 112(RSP)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 176(RSP)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 48(RSP)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 112(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 176(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 240(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 240(RSP)
 	CMP $13, R6
 	BLT lanetailnarrow
 	FMOVQ 320(RSP), F0
@@ -3265,45 +3501,49 @@ piece8:
 	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
 	VBSL V8.B16, V1.B16, V16.B16
 	WORD $0x4e25f610 // fmax v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 64(RSP)
-	WORD $0x4e24f601 // fmax v1.4s, v16.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x6e30fce2 // fdiv v2.4s, v7.4s, v16.4s
-	VBSL V8.B16, V2.B16, V1.B16
-	FMOVQ F1, 128(RSP)
-	WORD $0x6e30fc10 // fdiv v16.4s, v0.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4eb0d5d0 // fsub v16.4s, v14.4s, v16.4s
-	VUSHR $16, V16.S4, V1.S4
-	VAND V11.B16, V1.B16, V1.B16
-	VADD V1.S4, V16.S4, V1.S4
-	VADD V10.S4, V1.S4, V1.S4
-	VAND V9.B16, V1.B16, V1.B16
-	WORD $0x4e30e610 // fcmeq v16.4s, v16.4s, v16.4s
-	VBSL V8.B16, V1.B16, V16.B16
-	WORD $0x4e2ef610 // fmax v16.4s, v16.4s, v14.4s
-	WORD $0x4eadf610 // fmin v16.4s, v16.4s, v13.4s
 	WORD $0x4e30e601 // fcmeq v1.4s, v16.4s, v16.4s
-	VAND V16.B16, V1.B16, V1.B16
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ F1, 192(RSP)
+	VBSL V8.B16, V16.B16, V1.B16
+	FMOVQ F1, 64(RSP)
+	WORD $0x4e24f422 // fmax v2.4s, v1.4s, v4.4s
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
+	WORD $0x6e21fcf0 // fdiv v16.4s, v7.4s, v1.4s
+	VBSL V8.B16, V16.B16, V2.B16
+	FMOVQ F2, 128(RSP)
+	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4ea1d5c1 // fsub v1.4s, v14.4s, v1.4s
+	VUSHR $16, V1.S4, V2.S4
+	VAND V11.B16, V2.B16, V2.B16
+	VADD V2.S4, V1.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	VAND V9.B16, V2.B16, V2.B16
+	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
+	VBSL V8.B16, V2.B16, V1.B16
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VAND V1.B16, V2.B16, V2.B16
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ F2, 192(RSP)
 	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 256(RSP)
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 256(RSP)
 lanetailnarrow:
 	ADD $16, RSP, R16
 	MOVD R0, R17

@@ -274,6 +274,9 @@ lanerare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z3
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (DI)
 	VCVTPH2PS    32(SI), Z0
@@ -284,6 +287,8 @@ lanerare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 32(DI)
 	VCVTPH2PS    64(SI), Z0
@@ -294,6 +299,8 @@ lanerare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 64(DI)
 	VCVTPH2PS    96(SI), Z0
@@ -304,6 +311,8 @@ lanerare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, 96(DI)
 	JMP          laneback
@@ -323,6 +332,9 @@ lanetailrare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z3
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, (DI)
 	KSHIFTRQ     $0x10, K0, K7
@@ -335,6 +347,8 @@ lanetailrare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, 32(DI)
 	KSHIFTRQ     $0x20, K0, K7
@@ -347,6 +361,8 @@ lanetailrare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, 64(DI)
 	KSHIFTRQ     $0x30, K0, K7
@@ -359,6 +375,8 @@ lanetailrare:
 	VADDPS       Z9, Z0, Z0
 	VMULPS       Z13, Z0, Z0
 	VADDPS       Z9, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z3, K1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVDQU16    Y0, K7, 96(DI)
 	JMP          lanetailback
@@ -379,7 +397,7 @@ TEXT ·FakeQuantizeProductBytesF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
 	VPXORD        Z9, Z9, Z9
-	VBROADCASTSS  constantsAVX512<>+8(SB), Z8
+	VBROADCASTSS  constantsAVX512<>+12(SB), Z8
 	MOVQ          n+48(FP), BX
 	CMPQ          BX, $+64
 	JLT           lanetail
@@ -662,6 +680,9 @@ lanerare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Z0, Z2, K1
@@ -673,6 +694,8 @@ lanerare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z5, K2, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, 32(DI)
 	VCMPPS       $0x00, Z0, Z2, K2
@@ -684,6 +707,8 @@ lanerare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z5, K3, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, 64(DI)
 	VCMPPS       $0x00, Z0, Z2, K3
@@ -695,6 +720,8 @@ lanerare:
 	VADDPS       Z9, Z1, Z2
 	VMULPS       Z13, Z2, Z2
 	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z5, K4, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 96(DI)
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -720,6 +747,9 @@ lanetailrare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVDQU16    Y4, K7, (DI)
 	VCMPPS       $0x00, Z0, Z2, K1
@@ -733,6 +763,8 @@ lanetailrare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z5, K2, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVDQU16    Y4, K7, 32(DI)
 	VCMPPS       $0x00, Z0, Z2, K2
@@ -746,6 +778,8 @@ lanetailrare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z5, K3, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVDQU16    Y4, K7, 64(DI)
 	VCMPPS       $0x00, Z0, Z2, K3
@@ -759,6 +793,8 @@ lanetailrare:
 	VADDPS       Z9, Z1, Z2
 	VMULPS       Z13, Z2, Z2
 	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z5, K4, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVDQU16    Y2, K7, 96(DI)
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -1096,6 +1132,9 @@ lanerare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, (DI)
 	VCMPPS       $0x00, Z0, Z2, K1
@@ -1107,6 +1146,8 @@ lanerare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z5, K2, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, 32(DI)
 	VCMPPS       $0x00, Z0, Z2, K2
@@ -1118,6 +1159,8 @@ lanerare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z5, K3, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, 64(DI)
 	VCMPPS       $0x00, Z0, Z2, K3
@@ -1129,6 +1172,8 @@ lanerare:
 	VADDPS       Z9, Z1, Z2
 	VMULPS       Z13, Z2, Z2
 	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z5, K4, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, 96(DI)
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -1153,6 +1198,9 @@ lanetailrare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z5
+	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVDQU16    Y4, K7, (DI)
 	VCMPPS       $0x00, Z0, Z2, K1
@@ -1166,6 +1214,8 @@ lanetailrare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K2
+	VBLENDMPS    Z4, Z5, K2, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVDQU16    Y4, K7, 32(DI)
 	VCMPPS       $0x00, Z0, Z2, K2
@@ -1179,6 +1229,8 @@ lanetailrare:
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
+	VCMPPS       $0x07, Z4, Z4, K3
+	VBLENDMPS    Z4, Z5, K3, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVDQU16    Y4, K7, 64(DI)
 	VCMPPS       $0x00, Z0, Z2, K3
@@ -1192,6 +1244,8 @@ lanetailrare:
 	VADDPS       Z9, Z1, Z2
 	VMULPS       Z13, Z2, Z2
 	VADDPS       Z9, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K4
+	VBLENDMPS    Z2, Z5, K4, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVDQU16    Y2, K7, 96(DI)
 	VCMPPS       $0x00, Z0, Z1, K4
@@ -1210,8 +1264,8 @@ TEXT ·QuantizeWholeProductInt8F16AVX512(SB), NOSPLIT, $0-40
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+12(SB), Z14
-	VMOVUPS      constantsAVX512<>+16(SB), Z13
+	VBROADCASTSS constantsAVX512<>+16(SB), Z14
+	VMOVUPS      constantsAVX512<>+20(SB), Z13
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1389,13 +1443,13 @@ lanerare:
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+80(SB), Z3
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
 	VCVTDQ2PS    Z3, Z3
 	VPXORD       Z4, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z4, Z3, Z3
 	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z5
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
 	VCVTDQ2PS    Z5, Z5
 	VSUBPS       Z4, Z5, Z5
 	VMINPS       Z2, Z5, Z2
@@ -1444,13 +1498,13 @@ lanetailrare:
 	VBROADCASTSS scale+16(FP), Z1
 	VDIVPS       Z1, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+80(SB), Z3
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
 	VCVTDQ2PS    Z3, Z3
 	VPXORD       Z4, Z4, Z4
 	VCVTDQ2PS    Z4, Z4
 	VSUBPS       Z4, Z3, Z3
 	VMAXPS       Z2, Z3, Z2
-	VBROADCASTSS constantsAVX512<>+84(SB), Z5
+	VBROADCASTSS constantsAVX512<>+88(SB), Z5
 	VCVTDQ2PS    Z5, Z5
 	VSUBPS       Z4, Z5, Z5
 	VMINPS       Z2, Z5, Z2
@@ -1512,14 +1566,14 @@ TEXT ·QuantizeProductInt8F16AVX512(SB), NOSPLIT, $0-56
 	VPACKSSDW    Z14, Z14, Z13
 	VBROADCASTSS least+28(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+20(SB), Z11
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z10
 	VBROADCASTSS most+32(FP), Z9
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z7
 	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -1830,14 +1884,14 @@ TEXT ·QuantizeProductUint8F16AVX512(SB), NOSPLIT, $0-56
 	VPACKSSDW    Z14, Z14, Z13
 	VBROADCASTSS least+28(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+20(SB), Z11
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z10
 	VBROADCASTSS most+32(FP), Z9
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z7
+	VBROADCASTSS constantsAVX512<>+16(SB), Z7
 	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2148,16 +2202,16 @@ TEXT ·QuantizeProductPacked4F16AVX512(SB), NOSPLIT, $0-56
 	VPACKSSDW    Z14, Z14, Z13
 	VBROADCASTSS least+28(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+20(SB), Z11
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z10
 	VBROADCASTSS most+32(FP), Z9
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z7
-	VBROADCASTSS constantsAVX512<>+88(SB), Z6
-	VBROADCASTSS constantsAVX512<>+92(SB), Z5
+	VBROADCASTSS constantsAVX512<>+16(SB), Z7
+	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VBROADCASTSS constantsAVX512<>+96(SB), Z5
 	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2498,17 +2552,17 @@ TEXT ·QuantizeProductPacked2F16AVX512(SB), NOSPLIT, $0-56
 	VPACKSSDW    Z14, Z14, Z13
 	VBROADCASTSS least+28(FP), Z12
 	VPACKSSDW    Z12, Z12, Z0
-	VMOVUPS      constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+20(SB), Z11
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z10
 	VBROADCASTSS most+32(FP), Z9
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z7
-	VBROADCASTSS constantsAVX512<>+96(SB), Z6
-	VBROADCASTSS constantsAVX512<>+100(SB), Z5
-	VBROADCASTSS constantsAVX512<>+104(SB), Z4
+	VBROADCASTSS constantsAVX512<>+16(SB), Z7
+	VBROADCASTSS constantsAVX512<>+100(SB), Z6
+	VBROADCASTSS constantsAVX512<>+104(SB), Z5
+	VBROADCASTSS constantsAVX512<>+108(SB), Z4
 	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -2855,8 +2909,8 @@ TEXT ·FakeQuantizeFpProductF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS scale+28(FP), Z13
 	VBROADCASTSS recip+32(FP), Z12
 	VBROADCASTSS unit+36(FP), Z11
-	VBROADCASTSS constantsAVX512<>+108(SB), Z10
-	VBROADCASTSS constantsAVX512<>+112(SB), Z9
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+116(SB), Z9
 	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -3138,58 +3192,67 @@ lanestream:
 lanerare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1
+	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z2
 	VPANDD       Z10, Z2, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VBROADCASTSS step+20(FP), Z4
-	VBROADCASTSS constantsAVX512<>+120(SB), Z5
+	VBROADCASTSS constantsAVX512<>+124(SB), Z5
 	VPADDD       Z5, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VMULPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (DI)
-	VCVTPH2PS    32(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(DI)
-	VCVTPH2PS    64(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(DI)
-	VCVTPH2PS    96(SI), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z1
+	VCVTPH2PS    32(SI), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z10, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z4, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z2, Z3
+	VMULPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 32(DI)
+	VCVTPH2PS    64(SI), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z10, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z4, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z2, Z3
+	VMULPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 64(DI)
+	VCVTPH2PS    96(SI), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z1
 	VMINPS       Z1, Z14, Z1
-	VPANDD       Z10, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z4, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VPANDD       Z10, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z4, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VMULPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 96(DI)
 	JMP          laneback
@@ -3199,64 +3262,73 @@ lanetailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1
+	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z2
 	VPANDD       Z10, Z2, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VBROADCASTSS step+20(FP), Z4
-	VBROADCASTSS constantsAVX512<>+120(SB), Z5
+	VBROADCASTSS constantsAVX512<>+124(SB), Z5
 	VPADDD       Z5, Z4, Z4
 	VPADDD       Z4, Z3, Z3
 	VADDPS       Z3, Z2, Z2
 	VSUBPS       Z3, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VMULPS       Z13, Z2, Z2
+	VCMPPS       $0x07, Z2, Z2, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBLENDMPS    Z2, Z0, K1, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVDQU16    Y2, K7, (DI)
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 32(DI)
+	VMOVDQU16.Z  32(SI), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z10, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z4, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z2, Z3
+	VMULPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVDQU16    Y3, K7, 32(DI)
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z3
+	VMOVDQU16.Z  64(SI), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z3
+	VPANDD       Z10, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z4, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VPTERNLOGD   $0xf8, Z9, Z2, Z3
+	VMULPS       Z13, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z0, K1, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVDQU16    Y3, K7, 64(DI)
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(SI), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z10, Z1, Z3
 	VPMAXUD      Z15, Z3, Z3
 	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVDQU16    Y2, K7, 64(DI)
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z10, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z4, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z0, Z1
+	VADDPS       Z3, Z1, Z1
+	VSUBPS       Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VMULPS       Z13, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVDQU16    Y1, K7, 96(DI)
 	JMP          lanetailback
@@ -3275,9 +3347,9 @@ TEXT ·FakeQuantizeFpProductBytesF16AVX512(SB), NOSPLIT, $0-64
 	VBROADCASTSS scale+36(FP), Z13
 	VBROADCASTSS recip+40(FP), Z12
 	VBROADCASTSS unit+44(FP), Z11
-	VBROADCASTSS constantsAVX512<>+108(SB), Z10
-	VBROADCASTSS constantsAVX512<>+112(SB), Z9
-	VBROADCASTSS constantsAVX512<>+8(SB), Z8
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+116(SB), Z9
+	VBROADCASTSS constantsAVX512<>+12(SB), Z8
 	MOVQ         n+48(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -3616,64 +3688,73 @@ lanestream:
 lanerare:
 	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1
+	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+120(SB), Z6
+	VBROADCASTSS constantsAVX512<>+124(SB), Z6
 	VPADDD       Z6, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVUPS      Y6, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VCVTPH2PS    32(DX), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VCVTPH2PS    64(DX), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VCVTPH2PS    96(DX), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z5, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z9, Z2, Z5
+	VMULPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3686,70 +3767,79 @@ lanetailrare:
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1
+	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+120(SB), Z6
+	VBROADCASTSS constantsAVX512<>+124(SB), Z6
 	VPADDD       Z6, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVDQU16    Y6, K7, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 32(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVDQU16.Z  32(DX), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVDQU16    Y7, K7, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVDQU16.Z  64(DX), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVDQU16    Y7, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z5, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 96(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z9, Z2, Z5
+	VMULPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 96(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -3772,8 +3862,8 @@ TEXT ·FakeQuantizeFpProductBitsF16AVX512(SB), NOSPLIT, $16-64
 	VBROADCASTSS scale+36(FP), Z13
 	VBROADCASTSS recip+40(FP), Z12
 	VBROADCASTSS unit+44(FP), Z11
-	VBROADCASTSS constantsAVX512<>+108(SB), Z10
-	VBROADCASTSS constantsAVX512<>+112(SB), Z9
+	VBROADCASTSS constantsAVX512<>+112(SB), Z10
+	VBROADCASTSS constantsAVX512<>+116(SB), Z9
 	MOVQ         n+48(FP), BX
 	CMPQ         BX, $+64
 	JLT          lanetail
@@ -4140,64 +4230,73 @@ lanestream:
 lanerare:
 	VCVTPH2PS    (DX), Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1
+	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+120(SB), Z6
+	VBROADCASTSS constantsAVX512<>+124(SB), Z6
 	VPADDD       Z6, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVUPS      Y6, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VCVTPH2PS    32(DX), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
+	VCVTPH2PS    64(DX), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	VCVTPH2PS    96(DX), Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z5, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z9, Z2, Z5
+	VMULPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 96(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -4209,70 +4308,79 @@ lanetailrare:
 	VMOVDQU16.Z  (DX), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1
+	VBROADCASTSS constantsAVX512<>+120(SB), Z1
 	VPANDD       Z1, Z0, Z2
 	VMINPS       Z2, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+120(SB), Z6
+	VBROADCASTSS constantsAVX512<>+124(SB), Z6
 	VPADDD       Z6, Z5, Z5
 	VPADDD       Z5, Z4, Z4
 	VADDPS       Z4, Z3, Z6
 	VSUBPS       Z4, Z6, Z6
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVDQU16    Y6, K7, (DI)
 	VCMPPS       $0x00, Z2, Z3, K1
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 32(DI)
-	VCMPPS       $0x00, Z2, Z3, K2
+	VMOVDQU16.Z  32(DX), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K2
+	VBLENDMPS    Z7, Z0, K2, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVDQU16    Y7, K7, 32(DI)
+	VCMPPS       $0x00, Z3, Z4, K2
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
+	VMOVDQU16.Z  64(DX), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z3
+	VMINPS       Z3, Z14, Z4
+	VPANDD       Z10, Z4, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z5, Z6, Z6
+	VADDPS       Z6, Z4, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z9, Z2, Z7
+	VMULPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K3
+	VBLENDMPS    Z7, Z0, K3, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVDQU16    Y7, K7, 64(DI)
+	VCMPPS       $0x00, Z3, Z4, K3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVDQU16.Z  96(DX), K7, Y2
+	VCVTPH2PS    Y2, Z2
+	VDIVPS       Z13, Z2, Z2
+	VPANDD       Z1, Z2, Z1
+	VMINPS       Z1, Z14, Z3
 	VPANDD       Z10, Z3, Z4
 	VPMAXUD      Z15, Z4, Z4
 	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVDQU16    Y6, K7, 64(DI)
-	VCMPPS       $0x00, Z2, Z3, K3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z13, Z0, Z0
-	VPANDD       Z1, Z0, Z1
-	VMINPS       Z1, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z5, Z3, Z3
-	VADDPS       Z3, Z2, Z4
-	VSUBPS       Z3, Z4, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVDQU16    Y4, K7, 96(DI)
-	VCMPPS       $0x00, Z1, Z2, K4
+	VADDPS       Z4, Z3, Z5
+	VSUBPS       Z4, Z5, Z5
+	VPTERNLOGD   $0xf8, Z9, Z2, Z5
+	VMULPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K4
+	VBLENDMPS    Z5, Z0, K4, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVDQU16    Y5, K7, 96(DI)
+	VCMPPS       $0x00, Z1, Z3, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -4288,23 +4396,23 @@ TEXT ·QuantizeFpProductE4M3F16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+124(SB), Z14
-	VBROADCASTSS constantsAVX512<>+108(SB), Z13
-	VBROADCASTSS constantsAVX512<>+128(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+128(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+132(SB), Z12
+	VBROADCASTSS constantsAVX512<>+120(SB), Z11
 	VBROADCASTSS most+24(FP), Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z12, Z1, Z1
 	VPANDD       Z11, Z0, Z0
 	VFMADD231PS  Z14, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+132(SB), Z10
+	VBROADCASTSS constantsAVX512<>+136(SB), Z10
 	VPMADDWD     Z10, Z0, Z1
 	VPMADDWD     Z10, Z0, Z0
 	VPACKSSDW    Z0, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
 	VPACKUSWB    Z1, Z1, Z9
-	VBROADCASTSS constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+16(SB), Z7
+	VBROADCASTSS constantsAVX512<>+140(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         n+32(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -4575,6 +4683,7 @@ lanerare:
 	VPANDD       Z11, Z0, Z3
 	VFMADD231PS  Z14, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
@@ -4583,6 +4692,7 @@ lanerare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K2, Z5
+	VMOVAPS.Z    Z2, K2, Z2
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
@@ -4596,6 +4706,7 @@ lanerare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
+	VMOVAPS.Z    Z2, K3, Z2
 	VCVTPH2PS    96(SI), Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
@@ -4604,25 +4715,26 @@ lanerare:
 	VPANDD       Z11, Z4, Z6
 	VFMADD231PS  Z14, Z1, Z6
 	VMOVAPS.Z    Z6, K4, Z6
+	VMOVAPS.Z    Z4, K4, Z4
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPSRLW       $0x04, Z5, Z5
 	VPACKSSDW    Z4, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VPSUBB       Z4, Z1, Z1
 	VPACKUSWB    Z5, Z3, Z3
 	VPMINUB      Z9, Z3, Z3
 	VPACKSSWB    Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
-	VPTERNLOGD   $0xf8, Z0, Z1, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	VMOVUPS      Z3, (DI)
 	JMP          laneback
 
@@ -4638,6 +4750,7 @@ lanetailrare:
 	VPANDD       Z11, Z0, Z3
 	VFMADD231PS  Z14, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
@@ -4648,6 +4761,7 @@ lanetailrare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K2, Z5
+	VMOVAPS.Z    Z2, K2, Z2
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
@@ -4663,6 +4777,7 @@ lanetailrare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
+	VMOVAPS.Z    Z2, K3, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y4
 	VCVTPH2PS    Y4, Z4
@@ -4673,25 +4788,26 @@ lanetailrare:
 	VPANDD       Z11, Z4, Z6
 	VFMADD231PS  Z14, Z1, Z6
 	VMOVAPS.Z    Z6, K4, Z6
+	VMOVAPS.Z    Z4, K4, Z4
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPSRLW       $0x04, Z5, Z5
 	VPACKSSDW    Z4, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VPSUBB       Z4, Z1, Z1
 	VPACKUSWB    Z5, Z3, Z3
 	VPMINUB      Z9, Z3, Z3
 	VPACKSSWB    Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
-	VPTERNLOGD   $0xf8, Z0, Z1, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	KMOVQ        K0, K7
 	VMOVDQU8     Z3, K7, (DI)
 	JMP          lanetailback
@@ -4705,23 +4821,23 @@ TEXT ·QuantizeFpProductE5M2F16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+144(SB), Z14
-	VBROADCASTSS constantsAVX512<>+108(SB), Z13
-	VBROADCASTSS constantsAVX512<>+148(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
+	VBROADCASTSS constantsAVX512<>+148(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+152(SB), Z12
+	VBROADCASTSS constantsAVX512<>+120(SB), Z11
 	VBROADCASTSS most+24(FP), Z0
 	VPANDD       Z13, Z0, Z1
 	VPMAXUD      Z12, Z1, Z1
 	VPANDD       Z11, Z0, Z0
 	VFMADD231PS  Z14, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+152(SB), Z10
+	VBROADCASTSS constantsAVX512<>+156(SB), Z10
 	VPMADDWD     Z10, Z0, Z1
 	VPMADDWD     Z10, Z0, Z0
 	VPACKSSDW    Z0, Z1, Z1
 	VPSRLW       $0x05, Z1, Z1
 	VPACKUSWB    Z1, Z1, Z9
-	VBROADCASTSS constantsAVX512<>+136(SB), Z8
-	VMOVUPS      constantsAVX512<>+16(SB), Z7
+	VBROADCASTSS constantsAVX512<>+140(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         n+32(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -4992,6 +5108,7 @@ lanerare:
 	VPANDD       Z11, Z0, Z3
 	VFMADD231PS  Z14, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
@@ -5000,6 +5117,7 @@ lanerare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K2, Z5
+	VMOVAPS.Z    Z2, K2, Z2
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
@@ -5013,6 +5131,7 @@ lanerare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
+	VMOVAPS.Z    Z2, K3, Z2
 	VCVTPH2PS    96(SI), Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
@@ -5021,25 +5140,26 @@ lanerare:
 	VPANDD       Z11, Z4, Z6
 	VFMADD231PS  Z14, Z1, Z6
 	VMOVAPS.Z    Z6, K4, Z6
+	VMOVAPS.Z    Z4, K4, Z4
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPSRLW       $0x05, Z5, Z5
 	VPACKSSDW    Z4, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VPSUBB       Z4, Z1, Z1
 	VPACKUSWB    Z5, Z3, Z3
 	VPMINUB      Z9, Z3, Z3
 	VPACKSSWB    Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
-	VPTERNLOGD   $0xf8, Z0, Z1, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	VMOVUPS      Z3, (DI)
 	JMP          laneback
 
@@ -5055,6 +5175,7 @@ lanetailrare:
 	VPANDD       Z11, Z0, Z3
 	VFMADD231PS  Z14, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
@@ -5065,6 +5186,7 @@ lanetailrare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K2, Z5
+	VMOVAPS.Z    Z2, K2, Z2
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
@@ -5080,6 +5202,7 @@ lanetailrare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
+	VMOVAPS.Z    Z2, K3, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y4
 	VCVTPH2PS    Y4, Z4
@@ -5090,25 +5213,26 @@ lanetailrare:
 	VPANDD       Z11, Z4, Z6
 	VFMADD231PS  Z14, Z1, Z6
 	VMOVAPS.Z    Z6, K4, Z6
+	VMOVAPS.Z    Z4, K4, Z4
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPSRLW       $0x05, Z5, Z5
 	VPACKSSDW    Z4, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VPSUBB       Z4, Z1, Z1
 	VPACKUSWB    Z5, Z3, Z3
 	VPMINUB      Z9, Z3, Z3
 	VPACKSSWB    Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
-	VPTERNLOGD   $0xf8, Z0, Z1, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	KMOVQ        K0, K7
 	VMOVDQU8     Z3, K7, (DI)
 	JMP          lanetailback
@@ -5122,14 +5246,14 @@ TEXT ·QuantizeFpProductE2M1F16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+156(SB), Z14
-	VBROADCASTSS constantsAVX512<>+108(SB), Z13
-	VBROADCASTSS constantsAVX512<>+160(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VBROADCASTSS constantsAVX512<>+164(SB), Z10
-	VBROADCASTSS constantsAVX512<>+168(SB), Z9
-	VMOVUPS      constantsAVX512<>+172(SB), Z8
-	VMOVUPS      constantsAVX512<>+16(SB), Z7
+	VBROADCASTSS constantsAVX512<>+160(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+164(SB), Z12
+	VBROADCASTSS constantsAVX512<>+120(SB), Z11
+	VBROADCASTSS constantsAVX512<>+168(SB), Z10
+	VBROADCASTSS constantsAVX512<>+172(SB), Z9
+	VMOVUPS      constantsAVX512<>+176(SB), Z8
+	VMOVUPS      constantsAVX512<>+20(SB), Z7
 	MOVQ         n+32(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -5404,6 +5528,7 @@ lanerare:
 	VPANDD       Z11, Z0, Z3
 	VFMADD231PS  Z14, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z2
 	VDIVPS       Z1, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K2
@@ -5412,6 +5537,7 @@ lanerare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K2, Z5
+	VMOVAPS.Z    Z2, K2, Z2
 	VPMADDWD     Z9, Z3, Z3
 	VPMADDWD     Z9, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
@@ -5425,6 +5551,7 @@ lanerare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
+	VMOVAPS.Z    Z2, K3, Z2
 	VCVTPH2PS    96(SI), Z4
 	VDIVPS       Z1, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K4
@@ -5433,26 +5560,27 @@ lanerare:
 	VPANDD       Z11, Z4, Z6
 	VFMADD231PS  Z14, Z1, Z6
 	VMOVAPS.Z    Z6, K4, Z6
+	VMOVAPS.Z    Z4, K4, Z4
 	VPMADDWD     Z9, Z5, Z5
 	VPMADDWD     Z9, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z4, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VPSUBB       Z4, Z1, Z1
 	VPACKUSWB    Z5, Z3, Z3
 	VPACKSSWB    Z2, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPSHUFB      Z3, Z8, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
-	VPTERNLOGD   $0xf8, Z0, Z1, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	VMOVUPS      Z3, (DI)
 	JMP          laneback
 
@@ -5468,6 +5596,7 @@ lanetailrare:
 	VPANDD       Z11, Z0, Z3
 	VFMADD231PS  Z14, Z2, Z3
 	VMOVAPS.Z    Z3, K1, Z3
+	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16.Z  32(SI), K7, Y2
 	VCVTPH2PS    Y2, Z2
@@ -5478,6 +5607,7 @@ lanetailrare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K2, Z5
+	VMOVAPS.Z    Z2, K2, Z2
 	VPMADDWD     Z9, Z3, Z3
 	VPMADDWD     Z9, Z5, Z5
 	VPACKSSDW    Z5, Z3, Z3
@@ -5493,6 +5623,7 @@ lanetailrare:
 	VPANDD       Z11, Z2, Z5
 	VFMADD231PS  Z14, Z4, Z5
 	VMOVAPS.Z    Z5, K3, Z5
+	VMOVAPS.Z    Z2, K3, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16.Z  96(SI), K7, Y4
 	VCVTPH2PS    Y4, Z4
@@ -5503,26 +5634,27 @@ lanetailrare:
 	VPANDD       Z11, Z4, Z6
 	VFMADD231PS  Z14, Z1, Z6
 	VMOVAPS.Z    Z6, K4, Z6
+	VMOVAPS.Z    Z4, K4, Z4
 	VPMADDWD     Z9, Z5, Z5
 	VPMADDWD     Z9, Z6, Z6
 	VPACKSSDW    Z6, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z4, Z2, Z2
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z1, K1, Z1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VPSUBB       Z4, Z1, Z1
 	VPACKUSWB    Z5, Z3, Z3
 	VPACKSSWB    Z2, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPSHUFB      Z3, Z8, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+140(SB), Z0
-	VPTERNLOGD   $0xf8, Z0, Z1, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	KUNPCKWD     K1, K2, K1
+	KUNPCKWD     K3, K4, K3
+	KUNPCKDQ     K1, K3, K1
+	VMOVDQU8.Z   Z0, K1, Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VPSUBB       Z1, Z0, Z0
+	VBROADCASTSS constantsAVX512<>+144(SB), Z1
+	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	KMOVQ        K0, K7
 	VMOVDQU8     Z3, K7, (DI)
 	JMP          lanetailback
@@ -5536,14 +5668,14 @@ TEXT ·QuantizeFpProductE2M1PackedF16AVX512(SB), NOSPLIT, $0-48
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS recip+20(FP), Z15
-	VBROADCASTSS constantsAVX512<>+156(SB), Z14
-	VBROADCASTSS constantsAVX512<>+108(SB), Z13
-	VBROADCASTSS constantsAVX512<>+160(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VBROADCASTSS constantsAVX512<>+164(SB), Z10
-	VBROADCASTSS constantsAVX512<>+168(SB), Z9
-	VMOVUPS      constantsAVX512<>+16(SB), Z8
-	VBROADCASTSS constantsAVX512<>+88(SB), Z7
+	VBROADCASTSS constantsAVX512<>+160(SB), Z14
+	VBROADCASTSS constantsAVX512<>+112(SB), Z13
+	VBROADCASTSS constantsAVX512<>+164(SB), Z12
+	VBROADCASTSS constantsAVX512<>+120(SB), Z11
+	VBROADCASTSS constantsAVX512<>+168(SB), Z10
+	VBROADCASTSS constantsAVX512<>+172(SB), Z9
+	VMOVUPS      constantsAVX512<>+20(SB), Z8
+	VBROADCASTSS constantsAVX512<>+92(SB), Z7
 	MOVQ         n+32(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -5959,7 +6091,7 @@ TEXT ·ProductTiesF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ         tie+8(FP), SI
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z13
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+64
 	JLT          lanetail
@@ -6079,61 +6211,62 @@ laneend:
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fff7fff
 DATA constantsAVX512<>+4(SB)/4, $0x7bff7bff
-DATA constantsAVX512<>+8(SB)/4, $0x01010101
-DATA constantsAVX512<>+12(SB)/4, $0x80008000
-DATA constantsAVX512<>+16(SB)/4, $0x00000000
-DATA constantsAVX512<>+20(SB)/4, $0x00000004
-DATA constantsAVX512<>+24(SB)/4, $0x00000008
-DATA constantsAVX512<>+28(SB)/4, $0x0000000c
-DATA constantsAVX512<>+32(SB)/4, $0x00000001
-DATA constantsAVX512<>+36(SB)/4, $0x00000005
-DATA constantsAVX512<>+40(SB)/4, $0x00000009
-DATA constantsAVX512<>+44(SB)/4, $0x0000000d
-DATA constantsAVX512<>+48(SB)/4, $0x00000002
-DATA constantsAVX512<>+52(SB)/4, $0x00000006
-DATA constantsAVX512<>+56(SB)/4, $0x0000000a
-DATA constantsAVX512<>+60(SB)/4, $0x0000000e
-DATA constantsAVX512<>+64(SB)/4, $0x00000003
-DATA constantsAVX512<>+68(SB)/4, $0x00000007
-DATA constantsAVX512<>+72(SB)/4, $0x0000000b
-DATA constantsAVX512<>+76(SB)/4, $0x0000000f
-DATA constantsAVX512<>+80(SB)/4, $0xffffff80
-DATA constantsAVX512<>+84(SB)/4, $0x0000007f
-DATA constantsAVX512<>+88(SB)/4, $0x10011001
-DATA constantsAVX512<>+92(SB)/4, $0x0f0f0f0f
-DATA constantsAVX512<>+96(SB)/4, $0x04010401
-DATA constantsAVX512<>+100(SB)/4, $0x03030303
-DATA constantsAVX512<>+104(SB)/4, $0x00100001
-DATA constantsAVX512<>+108(SB)/4, $0x7f800000
-DATA constantsAVX512<>+112(SB)/4, $0x80000000
-DATA constantsAVX512<>+116(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+120(SB)/4, $0x00400000
-DATA constantsAVX512<>+124(SB)/4, $0x4980fb98
-DATA constantsAVX512<>+128(SB)/4, $0x3c800000
-DATA constantsAVX512<>+132(SB)/4, $0x00010010
-DATA constantsAVX512<>+136(SB)/4, $0x80808080
-DATA constantsAVX512<>+140(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+144(SB)/4, $0x4a00fde8
-DATA constantsAVX512<>+148(SB)/4, $0x38800000
-DATA constantsAVX512<>+152(SB)/4, $0x00010020
-DATA constantsAVX512<>+156(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+160(SB)/4, $0x3f800000
-DATA constantsAVX512<>+164(SB)/4, $0x08080808
-DATA constantsAVX512<>+168(SB)/4, $0x00401000
-DATA constantsAVX512<>+172(SB)/4, $0x3c383000
-DATA constantsAVX512<>+176(SB)/4, $0x4c484440
-DATA constantsAVX512<>+180(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+184(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+188(SB)/4, $0x3c383000
-DATA constantsAVX512<>+192(SB)/4, $0x4c484440
-DATA constantsAVX512<>+196(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+200(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+204(SB)/4, $0x3c383000
-DATA constantsAVX512<>+208(SB)/4, $0x4c484440
-DATA constantsAVX512<>+212(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+216(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+220(SB)/4, $0x3c383000
-DATA constantsAVX512<>+224(SB)/4, $0x4c484440
-DATA constantsAVX512<>+228(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+232(SB)/4, $0xccc8c4c0
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $236
+DATA constantsAVX512<>+8(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+12(SB)/4, $0x01010101
+DATA constantsAVX512<>+16(SB)/4, $0x80008000
+DATA constantsAVX512<>+20(SB)/4, $0x00000000
+DATA constantsAVX512<>+24(SB)/4, $0x00000004
+DATA constantsAVX512<>+28(SB)/4, $0x00000008
+DATA constantsAVX512<>+32(SB)/4, $0x0000000c
+DATA constantsAVX512<>+36(SB)/4, $0x00000001
+DATA constantsAVX512<>+40(SB)/4, $0x00000005
+DATA constantsAVX512<>+44(SB)/4, $0x00000009
+DATA constantsAVX512<>+48(SB)/4, $0x0000000d
+DATA constantsAVX512<>+52(SB)/4, $0x00000002
+DATA constantsAVX512<>+56(SB)/4, $0x00000006
+DATA constantsAVX512<>+60(SB)/4, $0x0000000a
+DATA constantsAVX512<>+64(SB)/4, $0x0000000e
+DATA constantsAVX512<>+68(SB)/4, $0x00000003
+DATA constantsAVX512<>+72(SB)/4, $0x00000007
+DATA constantsAVX512<>+76(SB)/4, $0x0000000b
+DATA constantsAVX512<>+80(SB)/4, $0x0000000f
+DATA constantsAVX512<>+84(SB)/4, $0xffffff80
+DATA constantsAVX512<>+88(SB)/4, $0x0000007f
+DATA constantsAVX512<>+92(SB)/4, $0x10011001
+DATA constantsAVX512<>+96(SB)/4, $0x0f0f0f0f
+DATA constantsAVX512<>+100(SB)/4, $0x04010401
+DATA constantsAVX512<>+104(SB)/4, $0x03030303
+DATA constantsAVX512<>+108(SB)/4, $0x00100001
+DATA constantsAVX512<>+112(SB)/4, $0x7f800000
+DATA constantsAVX512<>+116(SB)/4, $0x80000000
+DATA constantsAVX512<>+120(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+124(SB)/4, $0x00400000
+DATA constantsAVX512<>+128(SB)/4, $0x4980fb98
+DATA constantsAVX512<>+132(SB)/4, $0x3c800000
+DATA constantsAVX512<>+136(SB)/4, $0x00010010
+DATA constantsAVX512<>+140(SB)/4, $0x80808080
+DATA constantsAVX512<>+144(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+148(SB)/4, $0x4a00fde8
+DATA constantsAVX512<>+152(SB)/4, $0x38800000
+DATA constantsAVX512<>+156(SB)/4, $0x00010020
+DATA constantsAVX512<>+160(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+164(SB)/4, $0x3f800000
+DATA constantsAVX512<>+168(SB)/4, $0x08080808
+DATA constantsAVX512<>+172(SB)/4, $0x00401000
+DATA constantsAVX512<>+176(SB)/4, $0x3c383000
+DATA constantsAVX512<>+180(SB)/4, $0x4c484440
+DATA constantsAVX512<>+184(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+188(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+192(SB)/4, $0x3c383000
+DATA constantsAVX512<>+196(SB)/4, $0x4c484440
+DATA constantsAVX512<>+200(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+204(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+208(SB)/4, $0x3c383000
+DATA constantsAVX512<>+212(SB)/4, $0x4c484440
+DATA constantsAVX512<>+216(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+220(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+224(SB)/4, $0x3c383000
+DATA constantsAVX512<>+228(SB)/4, $0x4c484440
+DATA constantsAVX512<>+232(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+236(SB)/4, $0xccc8c4c0
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $240

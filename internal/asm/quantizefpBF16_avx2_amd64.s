@@ -1460,6 +1460,7 @@ grouprare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -1472,6 +1473,7 @@ grouprare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1490,6 +1492,7 @@ grouprare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -1502,20 +1505,13 @@ grouprare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1524,6 +1520,14 @@ grouprare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1661,6 +1665,7 @@ grouptailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -1673,6 +1678,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1691,6 +1697,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -1703,20 +1710,13 @@ grouptailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1725,6 +1725,14 @@ grouptailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1830,6 +1838,7 @@ longrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -1842,6 +1851,7 @@ longrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1860,6 +1870,7 @@ longrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -1872,20 +1883,13 @@ longrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1894,6 +1898,14 @@ longrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1913,6 +1925,7 @@ longtailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -1925,6 +1938,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1943,6 +1957,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -1955,20 +1970,13 @@ longtailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1977,6 +1985,14 @@ longtailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2084,6 +2100,7 @@ short2rare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -2096,6 +2113,7 @@ short2rare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -2114,6 +2132,7 @@ short2rare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS 4(DX), Y8
@@ -2126,20 +2145,13 @@ short2rare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -2148,6 +2160,14 @@ short2rare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2167,6 +2187,7 @@ lanerare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      32(DX), Y4
@@ -2179,6 +2200,7 @@ lanerare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -2197,6 +2219,7 @@ lanerare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VMOVUPS      96(DX), Y8
@@ -2209,20 +2232,13 @@ lanerare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -2231,6 +2247,14 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2250,6 +2274,7 @@ lanetailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      128(SP), Y4
@@ -2262,6 +2287,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -2280,6 +2306,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VMOVUPS      192(SP), Y8
@@ -2292,20 +2319,13 @@ lanetailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -2314,6 +2334,14 @@ lanetailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -3247,6 +3275,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -3257,11 +3286,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y5
@@ -3272,6 +3302,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS (DX), Y8
@@ -3282,27 +3313,28 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3420,6 +3452,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -3430,11 +3463,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y5
@@ -3445,6 +3479,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS (DX), Y8
@@ -3455,27 +3490,28 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3569,6 +3605,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -3579,11 +3616,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS 4(DX), Y5
@@ -3594,6 +3632,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS 4(DX), Y8
@@ -3604,27 +3643,28 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3642,6 +3682,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      32(DX), Y4
@@ -3652,11 +3693,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      64(DX), Y5
@@ -3667,6 +3709,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      96(DX), Y8
@@ -3677,27 +3720,28 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3715,6 +3759,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      128(SP), Y4
@@ -3725,11 +3770,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      160(SP), Y5
@@ -3740,6 +3786,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      192(SP), Y8
@@ -3750,27 +3797,28 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -5233,6 +5281,7 @@ grouprare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -5245,6 +5294,7 @@ grouprare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5263,6 +5313,7 @@ grouprare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -5275,20 +5326,13 @@ grouprare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5297,6 +5341,14 @@ grouprare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5434,6 +5486,7 @@ grouptailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -5446,6 +5499,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5464,6 +5518,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -5476,20 +5531,13 @@ grouptailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5498,6 +5546,14 @@ grouptailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5603,6 +5659,7 @@ longrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -5615,6 +5672,7 @@ longrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5633,6 +5691,7 @@ longrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -5645,20 +5704,13 @@ longrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5667,6 +5719,14 @@ longrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5686,6 +5746,7 @@ longtailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -5698,6 +5759,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5716,6 +5778,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS (DX), Y8
@@ -5728,20 +5791,13 @@ longtailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5750,6 +5806,14 @@ longtailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5857,6 +5921,7 @@ short2rare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VBROADCASTSS (DX), Y4
@@ -5869,6 +5934,7 @@ short2rare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5887,6 +5953,7 @@ short2rare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VBROADCASTSS 4(DX), Y8
@@ -5899,20 +5966,13 @@ short2rare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5921,6 +5981,14 @@ short2rare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5940,6 +6008,7 @@ lanerare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      32(DX), Y4
@@ -5952,6 +6021,7 @@ lanerare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5970,6 +6040,7 @@ lanerare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VMOVUPS      96(DX), Y8
@@ -5982,20 +6053,13 @@ lanerare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -6004,6 +6068,14 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -6023,6 +6095,7 @@ lanetailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      128(SP), Y4
@@ -6035,6 +6108,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -6053,6 +6127,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VMOVUPS      192(SP), Y8
@@ -6065,20 +6140,13 @@ lanetailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -6087,6 +6155,14 @@ lanetailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -7020,6 +7096,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -7030,11 +7107,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y5
@@ -7045,6 +7123,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS (DX), Y8
@@ -7055,27 +7134,28 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7193,6 +7273,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -7203,11 +7284,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y5
@@ -7218,6 +7300,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS (DX), Y8
@@ -7228,27 +7311,28 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7342,6 +7426,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -7352,11 +7437,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS 4(DX), Y5
@@ -7367,6 +7453,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS 4(DX), Y8
@@ -7377,27 +7464,28 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7415,6 +7503,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      32(DX), Y4
@@ -7425,11 +7514,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      64(DX), Y5
@@ -7440,6 +7530,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      96(DX), Y8
@@ -7450,27 +7541,28 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7488,6 +7580,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      128(SP), Y4
@@ -7498,11 +7591,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      160(SP), Y5
@@ -7513,6 +7607,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      192(SP), Y8
@@ -7523,27 +7618,28 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -9033,6 +9129,7 @@ grouprare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
@@ -9045,6 +9142,7 @@ grouprare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9063,6 +9161,7 @@ grouprare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y14, Y6, Y6
@@ -9075,20 +9174,13 @@ grouprare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9099,6 +9191,14 @@ grouprare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9236,6 +9336,7 @@ grouptailrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
@@ -9248,6 +9349,7 @@ grouptailrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9266,6 +9368,7 @@ grouptailrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y14, Y6, Y6
@@ -9278,20 +9381,13 @@ grouptailrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9302,6 +9398,14 @@ grouptailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9413,6 +9517,7 @@ longrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
@@ -9425,6 +9530,7 @@ longrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9443,6 +9549,7 @@ longrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y13, Y6, Y6
@@ -9455,20 +9562,13 @@ longrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9479,6 +9579,14 @@ longrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9498,6 +9606,7 @@ longtailrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
@@ -9510,6 +9619,7 @@ longtailrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9528,6 +9638,7 @@ longtailrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y13, Y6, Y6
@@ -9540,20 +9651,13 @@ longtailrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9564,6 +9668,14 @@ longtailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9675,6 +9787,7 @@ short2rare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
@@ -9687,6 +9800,7 @@ short2rare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9705,6 +9819,7 @@ short2rare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y13, Y6, Y6
@@ -9717,20 +9832,13 @@ short2rare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9741,6 +9849,14 @@ short2rare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9761,6 +9877,7 @@ lanerare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      32(DX), Y4
@@ -9774,6 +9891,7 @@ lanerare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9793,6 +9911,7 @@ lanerare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VMOVUPS      96(DX), Y8
@@ -9806,20 +9925,13 @@ lanerare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9830,6 +9942,14 @@ lanerare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9850,6 +9970,7 @@ lanetailrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      128(SP), Y4
@@ -9863,6 +9984,7 @@ lanetailrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9882,6 +10004,7 @@ lanetailrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VMOVUPS      192(SP), Y8
@@ -9895,20 +10018,13 @@ lanetailrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9919,6 +10035,14 @@ lanetailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -10856,6 +10980,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -10866,11 +10991,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y5
@@ -10881,6 +11007,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS (DX), Y8
@@ -10891,22 +11018,15 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -10914,6 +11034,14 @@ grouprare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -11031,6 +11159,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -11041,11 +11170,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y5
@@ -11056,6 +11186,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS (DX), Y8
@@ -11066,22 +11197,15 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -11089,6 +11213,14 @@ grouptailrare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -11184,6 +11316,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS (DX), Y4
@@ -11194,11 +11327,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VBROADCASTSS 4(DX), Y5
@@ -11209,6 +11343,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VBROADCASTSS 4(DX), Y8
@@ -11219,22 +11354,15 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -11242,6 +11370,14 @@ short2rare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -11259,6 +11395,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      32(DX), Y4
@@ -11269,11 +11406,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      64(DX), Y5
@@ -11284,6 +11422,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      96(DX), Y8
@@ -11294,22 +11433,15 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -11317,6 +11449,14 @@ lanerare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -11334,6 +11474,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      128(SP), Y4
@@ -11344,11 +11485,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      160(SP), Y5
@@ -11359,6 +11501,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      192(SP), Y8
@@ -11369,22 +11512,15 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -11392,6 +11528,14 @@ lanetailrare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2

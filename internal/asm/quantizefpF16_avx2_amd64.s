@@ -1423,6 +1423,7 @@ grouprare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1434,6 +1435,7 @@ grouprare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1451,6 +1453,7 @@ grouprare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1462,20 +1465,13 @@ grouprare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1484,6 +1480,14 @@ grouprare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1620,6 +1624,7 @@ grouptailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1631,6 +1636,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1648,6 +1654,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1659,20 +1666,13 @@ grouptailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1681,6 +1681,14 @@ grouptailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1781,6 +1789,7 @@ longrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1792,6 +1801,7 @@ longrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1809,6 +1819,7 @@ longrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1820,20 +1831,13 @@ longrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1842,6 +1846,14 @@ longrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1860,6 +1872,7 @@ longtailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1871,6 +1884,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1888,6 +1902,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1899,20 +1914,13 @@ longtailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1921,6 +1929,14 @@ longtailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2023,6 +2039,7 @@ short2rare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -2034,6 +2051,7 @@ short2rare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -2051,6 +2069,7 @@ short2rare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VBROADCASTSS 4(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -2062,20 +2081,13 @@ short2rare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -2084,6 +2096,14 @@ short2rare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2102,6 +2122,7 @@ lanerare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -2113,6 +2134,7 @@ lanerare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -2130,6 +2152,7 @@ lanerare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -2141,20 +2164,13 @@ lanerare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -2163,6 +2179,14 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2181,6 +2205,7 @@ lanetailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -2192,6 +2217,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -2209,6 +2235,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -2220,20 +2247,13 @@ lanetailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -2242,6 +2262,14 @@ lanetailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -3146,6 +3174,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3155,11 +3184,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3169,6 +3199,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3178,27 +3209,28 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3315,6 +3347,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3324,11 +3357,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3338,6 +3372,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3347,27 +3382,28 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3456,6 +3492,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3465,11 +3502,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS 4(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3479,6 +3517,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3488,27 +3527,28 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3525,6 +3565,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3534,11 +3575,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3548,6 +3590,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3557,27 +3600,28 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3594,6 +3638,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3603,11 +3648,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3617,6 +3663,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3626,27 +3673,28 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -5072,6 +5120,7 @@ grouprare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5083,6 +5132,7 @@ grouprare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5100,6 +5150,7 @@ grouprare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5111,20 +5162,13 @@ grouprare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5133,6 +5177,14 @@ grouprare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5269,6 +5321,7 @@ grouptailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5280,6 +5333,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5297,6 +5351,7 @@ grouptailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5308,20 +5363,13 @@ grouptailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5330,6 +5378,14 @@ grouptailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5430,6 +5486,7 @@ longrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5441,6 +5498,7 @@ longrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5458,6 +5516,7 @@ longrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5469,20 +5528,13 @@ longrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5491,6 +5543,14 @@ longrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5509,6 +5569,7 @@ longtailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5520,6 +5581,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5537,6 +5599,7 @@ longtailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5548,20 +5611,13 @@ longtailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5570,6 +5626,14 @@ longtailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5672,6 +5736,7 @@ short2rare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5683,6 +5748,7 @@ short2rare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5700,6 +5766,7 @@ short2rare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VBROADCASTSS 4(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5711,20 +5778,13 @@ short2rare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5733,6 +5793,14 @@ short2rare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5751,6 +5819,7 @@ lanerare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5762,6 +5831,7 @@ lanerare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5779,6 +5849,7 @@ lanerare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5790,20 +5861,13 @@ lanerare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5812,6 +5876,14 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5830,6 +5902,7 @@ lanetailrare:
 	VPAND        Y14, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -5841,6 +5914,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -5858,6 +5932,7 @@ lanetailrare:
 	VPAND        Y14, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -5869,20 +5944,13 @@ lanetailrare:
 	VPAND        Y14, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y13, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -5891,6 +5959,14 @@ lanetailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -6795,6 +6871,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -6804,11 +6881,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -6818,6 +6896,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -6827,27 +6906,28 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -6964,6 +7044,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -6973,11 +7054,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -6987,6 +7069,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -6996,27 +7079,28 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7105,6 +7189,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -7114,11 +7199,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS 4(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -7128,6 +7214,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -7137,27 +7224,28 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7174,6 +7262,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -7183,11 +7272,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -7197,6 +7287,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -7206,27 +7297,28 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7243,6 +7335,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
@@ -7252,11 +7345,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
@@ -7266,6 +7360,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
@@ -7275,27 +7370,28 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -8748,6 +8844,7 @@ grouprare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
@@ -8759,6 +8856,7 @@ grouprare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -8776,6 +8874,7 @@ grouprare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
@@ -8787,20 +8886,13 @@ grouprare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -8811,6 +8903,14 @@ grouprare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -8947,6 +9047,7 @@ grouptailrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
@@ -8958,6 +9059,7 @@ grouptailrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -8975,6 +9077,7 @@ grouptailrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
@@ -8986,20 +9089,13 @@ grouptailrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9010,6 +9106,14 @@ grouptailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9116,6 +9220,7 @@ longrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
@@ -9127,6 +9232,7 @@ longrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9144,6 +9250,7 @@ longrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
@@ -9155,20 +9262,13 @@ longrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9179,6 +9279,14 @@ longrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9197,6 +9305,7 @@ longtailrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
@@ -9208,6 +9317,7 @@ longtailrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9225,6 +9335,7 @@ longtailrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
@@ -9236,20 +9347,13 @@ longtailrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9260,6 +9364,14 @@ longtailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9366,6 +9478,7 @@ short2rare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
@@ -9377,6 +9490,7 @@ short2rare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9394,6 +9508,7 @@ short2rare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
@@ -9405,20 +9520,13 @@ short2rare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9429,6 +9537,14 @@ short2rare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9448,6 +9564,7 @@ lanerare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -9460,6 +9577,7 @@ lanerare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9478,6 +9596,7 @@ lanerare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -9490,20 +9609,13 @@ lanerare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9514,6 +9626,14 @@ lanerare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -9533,6 +9653,7 @@ lanetailrare:
 	VPAND        Y3, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -9545,6 +9666,7 @@ lanetailrare:
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -9563,6 +9685,7 @@ lanetailrare:
 	VPAND        Y7, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -9575,20 +9698,13 @@ lanetailrare:
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+124(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -9599,6 +9715,14 @@ lanetailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -10507,6 +10631,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -10516,11 +10641,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -10530,6 +10656,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -10539,22 +10666,15 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -10562,6 +10682,14 @@ grouprare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -10678,6 +10806,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -10687,11 +10816,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -10701,6 +10831,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -10710,22 +10841,15 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -10733,6 +10857,14 @@ grouptailrare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -10823,6 +10955,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -10832,11 +10965,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VBROADCASTSS 4(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -10846,6 +10980,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -10855,22 +10990,15 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -10878,6 +11006,14 @@ short2rare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -10894,6 +11030,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -10903,11 +11040,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -10917,6 +11055,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -10926,22 +11065,15 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -10949,6 +11081,14 @@ lanerare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -10965,6 +11105,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
@@ -10974,11 +11115,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
@@ -10988,6 +11130,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
@@ -10997,22 +11140,15 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+128(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -11020,6 +11156,14 @@ lanetailrare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+72(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2

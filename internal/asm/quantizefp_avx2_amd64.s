@@ -1147,6 +1147,7 @@ grouprare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1156,6 +1157,7 @@ grouprare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1171,6 +1173,7 @@ grouprare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1180,20 +1183,13 @@ grouprare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1202,6 +1198,14 @@ grouprare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1336,6 +1340,7 @@ grouptailrare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1345,6 +1350,7 @@ grouptailrare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1360,6 +1366,7 @@ grouptailrare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1369,20 +1376,13 @@ grouptailrare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1391,6 +1391,14 @@ grouptailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1500,6 +1508,7 @@ short2rare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1509,6 +1518,7 @@ short2rare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1524,6 +1534,7 @@ short2rare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS 4(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1533,20 +1544,13 @@ short2rare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1555,6 +1559,14 @@ short2rare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1571,6 +1583,7 @@ lanerare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1580,6 +1593,7 @@ lanerare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1595,6 +1609,7 @@ lanerare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1604,20 +1619,13 @@ lanerare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1626,6 +1634,14 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -1642,6 +1658,7 @@ lanetailrare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -1651,6 +1668,7 @@ lanetailrare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -1666,6 +1684,7 @@ lanetailrare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VMOVUPS      256(SP), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -1675,20 +1694,13 @@ lanetailrare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x04, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -1697,6 +1709,14 @@ lanetailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -2646,6 +2666,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -2655,11 +2676,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -2669,6 +2691,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -2678,27 +2701,28 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -2815,6 +2839,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -2824,11 +2849,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -2838,6 +2864,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -2847,27 +2874,28 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -2957,6 +2985,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -2966,11 +2995,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS 4(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -2980,6 +3010,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -2989,27 +3020,28 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3026,6 +3058,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3035,11 +3068,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3049,6 +3083,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3058,27 +3093,28 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -3095,6 +3131,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
 	VMOVUPS      192(SP), Y4
 	VMULPS       Y4, Y3, Y3
@@ -3104,11 +3141,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
 	VMOVUPS      224(SP), Y5
 	VMULPS       Y5, Y3, Y3
@@ -3118,6 +3156,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
 	VMOVUPS      256(SP), Y8
 	VMULPS       Y8, Y7, Y7
@@ -3127,27 +3166,28 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -4297,6 +4337,7 @@ grouprare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -4306,6 +4347,7 @@ grouprare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -4321,6 +4363,7 @@ grouprare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -4330,20 +4373,13 @@ grouprare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+104(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -4352,6 +4388,14 @@ grouprare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -4486,6 +4530,7 @@ grouptailrare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -4495,6 +4540,7 @@ grouptailrare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -4510,6 +4556,7 @@ grouptailrare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -4519,20 +4566,13 @@ grouptailrare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+104(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -4541,6 +4581,14 @@ grouptailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -4650,6 +4698,7 @@ short2rare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -4659,6 +4708,7 @@ short2rare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -4674,6 +4724,7 @@ short2rare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS 4(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -4683,20 +4734,13 @@ short2rare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+104(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -4705,6 +4749,14 @@ short2rare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -4721,6 +4773,7 @@ lanerare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -4730,6 +4783,7 @@ lanerare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -4745,6 +4799,7 @@ lanerare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -4754,20 +4809,13 @@ lanerare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+104(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -4776,6 +4824,14 @@ lanerare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -4792,6 +4848,7 @@ lanetailrare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -4801,6 +4858,7 @@ lanetailrare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+104(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -4816,6 +4874,7 @@ lanetailrare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VMOVUPS      256(SP), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -4825,20 +4884,13 @@ lanetailrare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+104(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x05, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPMINUB      Y11, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
@@ -4847,6 +4899,14 @@ lanetailrare:
 	VPOR         Y0, Y3, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5796,6 +5856,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -5805,11 +5866,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -5819,6 +5881,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -5828,27 +5891,28 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -5965,6 +6029,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -5974,11 +6039,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -5988,6 +6054,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -5997,27 +6064,28 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -6107,6 +6175,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -6116,11 +6185,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS 4(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -6130,6 +6200,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -6139,27 +6210,28 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -6176,6 +6248,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -6185,11 +6258,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -6199,6 +6273,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -6208,27 +6283,28 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -6245,6 +6321,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
 	VMOVUPS      192(SP), Y4
 	VMULPS       Y4, Y3, Y3
@@ -6254,11 +6331,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x05, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
 	VMOVUPS      224(SP), Y5
 	VMULPS       Y5, Y3, Y3
@@ -6268,6 +6346,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
 	VMOVUPS      256(SP), Y8
 	VMULPS       Y8, Y7, Y7
@@ -6277,27 +6356,28 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
+	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPMINUB      Y10, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -7450,6 +7530,7 @@ grouprare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -7459,6 +7540,7 @@ grouprare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -7474,6 +7556,7 @@ grouprare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -7483,20 +7566,13 @@ grouprare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -7507,6 +7583,14 @@ grouprare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -7641,6 +7725,7 @@ grouptailrare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -7650,6 +7735,7 @@ grouptailrare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -7665,6 +7751,7 @@ grouptailrare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -7674,20 +7761,13 @@ grouptailrare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -7698,6 +7778,14 @@ grouptailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -7809,6 +7897,7 @@ short2rare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -7818,6 +7907,7 @@ short2rare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -7833,6 +7923,7 @@ short2rare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS 4(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -7842,20 +7933,13 @@ short2rare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -7866,6 +7950,14 @@ short2rare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -7882,6 +7974,7 @@ lanerare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -7891,6 +7984,7 @@ lanerare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -7906,6 +8000,7 @@ lanerare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -7915,20 +8010,13 @@ lanerare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -7939,6 +8027,14 @@ lanerare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -7955,6 +8051,7 @@ lanetailrare:
 	VPAND        Y12, Y0, Y3
 	VFMADD231PS  Y15, Y2, Y3
 	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y2, Y2
@@ -7964,6 +8061,7 @@ lanetailrare:
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+116(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
@@ -7979,6 +8077,7 @@ lanetailrare:
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y6, Y7
 	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VMOVUPS      256(SP), Y8
 	VDIVPS       Y8, Y6, Y6
@@ -7988,20 +8087,13 @@ lanetailrare:
 	VPAND        Y12, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+116(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y6
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y6, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y4
-	VPSUBB       Y4, Y1, Y1
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
@@ -8012,6 +8104,14 @@ lanetailrare:
 	VPSHUFB      Y3, Y0, Y3
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -8965,6 +9065,7 @@ grouprare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -8974,11 +9075,12 @@ grouprare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -8988,6 +9090,7 @@ grouprare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -8997,22 +9100,15 @@ grouprare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+120(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -9020,6 +9116,14 @@ grouprare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -9136,6 +9240,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -9145,11 +9250,12 @@ grouptailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
 	VBROADCASTSS (DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -9159,6 +9265,7 @@ grouptailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -9168,22 +9275,15 @@ grouptailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+120(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -9191,6 +9291,14 @@ grouptailrare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -9282,6 +9390,7 @@ short2rare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -9291,11 +9400,12 @@ short2rare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VBROADCASTSS 4(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -9305,6 +9415,7 @@ short2rare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -9314,22 +9425,15 @@ short2rare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+120(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -9337,6 +9441,14 @@ short2rare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -9353,6 +9465,7 @@ lanerare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
@@ -9362,11 +9475,12 @@ lanerare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
@@ -9376,6 +9490,7 @@ lanerare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
@@ -9385,22 +9500,15 @@ lanerare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+120(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -9408,6 +9516,14 @@ lanerare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -9424,6 +9540,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
 	VMOVUPS      192(SP), Y4
 	VMULPS       Y4, Y3, Y3
@@ -9433,11 +9550,12 @@ lanetailrare:
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
+	VANDPS       Y3, Y4, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
 	VMOVUPS      224(SP), Y5
 	VMULPS       Y5, Y3, Y3
@@ -9447,6 +9565,7 @@ lanetailrare:
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
 	VMOVUPS      256(SP), Y8
 	VMULPS       Y8, Y7, Y7
@@ -9456,22 +9575,15 @@ lanetailrare:
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
+	VANDPS       Y7, Y8, Y7
 	VPMADDWD     Y11, Y6, Y6
 	VPMADDWD     Y11, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VMOVUPS      constantsAVX2<>+24(SB), Y3
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y3, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y3
-	VPSUBB       Y3, Y1, Y1
-	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+120(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
@@ -9479,6 +9591,14 @@ lanetailrare:
 	VPSHUFB      Y2, Y0, Y2
 	VMOVUPS      constantsAVX2<>+24(SB), Y0
 	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VPSUBB       Y0, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+60(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
