@@ -1,6 +1,7 @@
 package gguf_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -62,4 +63,48 @@ func ExampleCreate() {
 	// Output:
 	// blk.0.weight Q8_0 [2 32] 68
 	// 32 63
+}
+
+// A model becomes another with half the bits, in a few lines.
+func ExampleConvert() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "model.gguf")
+	w, err := gguf.Create(path, []gguf.KV{{Key: "general.architecture", Value: "llama"}}, []gguf.Info{{Name: "output.weight", Type: gguf.F16, Shape: []int{16, 256}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := w.WriteTensor("output.weight", make([]byte, 16*256*2), 0); err != nil {
+		log.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		log.Fatal(err)
+	}
+
+	src, err := gguf.Open(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer src.Close()
+	preset, err := gguf.ParsePreset("q4_k_m")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c := gguf.Conversion{Metadata: preset.Metadata(src.Metadata(), nil), Types: preset.Types(src.Tensors(), gguf.ModelOf(src)), Workers: 2}
+	out := filepath.Join(dir, "model-q4_k_m.gguf")
+	if err := gguf.Convert(context.Background(), out, src, c); err != nil {
+		log.Fatal(err)
+	}
+	f, err := gguf.Open(out)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	for _, info := range f.Tensors() {
+		fmt.Println(info.Name, info.Type, info.Size)
+	}
+	// Output: output.weight Q6_K 3360
 }
