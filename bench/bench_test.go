@@ -102,7 +102,7 @@ func TestRun(t *testing.T) {
 	ops := slices.Concat(Ops(nil), Ops(regexp.MustCompile("(lanes|block33)$")), Ops(regexp.MustCompile("^(fake)?(de)?quantize/.*(block33|lanes)?/b?f16")))
 	c := Config{Ops: ops, Impls: kernels.Implementations(), Sizes: []int{1, 100, 2500}, Workers: 2, MinTime: time.Nanosecond}
 	done := 0
-	c.Done = func() { done++ }
+	c.Done = func(Result) { done++ }
 	before := kernels.Implementation()
 	results, err := Run(context.Background(), c)
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ type Config struct {
 	Sizes   []int         // in elements
 	Workers int           // goroutines that share the elements
 	MinTime time.Duration // of each kernel, and of each copy
-	Done    func()        // called after each measurement, if not nil
+	Done    func(Result)  // called after each measurement, if not nil
 }
 
 // Count returns how many measurements Run does.
@@ -43,7 +43,7 @@ func (c Config) Count() (count int) {
 }
 
 // Run measures each operation with each implementation that does it in its own way, at each size at which it has a group. The
-// implementation that was chosen before is chosen afterwards. The error is ctx's, or that of kernels.Use.
+// implementation that was chosen before is chosen afterwards. The error is ctx's, or that of kernels.Use; what was measured before it is returned too.
 func Run(ctx context.Context, c Config) (results []Result, err error) {
 	before := kernels.Implementation()
 	defer func() { kernels.Use(before) }()
@@ -51,7 +51,7 @@ func Run(ctx context.Context, c Config) (results []Result, err error) {
 	for _, op := range c.Ops {
 		for _, impl := range op.Impls(c.Impls) {
 			if err := kernels.Use(impl); err != nil {
-				return nil, err
+				return results, err
 			}
 			for _, n := range c.Sizes {
 				taken := op.Elements(n)
@@ -60,12 +60,12 @@ func Run(ctx context.Context, c Config) (results []Result, err error) {
 				}
 				r, err := c.measure(ctx, arenas, op, n, taken)
 				if err != nil {
-					return nil, err
+					return results, err
 				}
 				r.Op, r.Impl, r.N = op.Name, impl, n
 				results = append(results, r)
 				if c.Done != nil {
-					c.Done()
+					c.Done(r)
 				}
 			}
 		}

@@ -171,6 +171,9 @@ func (r FloatRange) String() string {
 	return string(b)
 }
 
+// Fixed tells whether both ends are fixed. Then parameters are computed in float32, whatever the tensor is.
+func (r FloatRange) Fixed() bool { return r.both() }
+
 func (r FloatRange) both() bool { return r.hasMin && r.hasMax }
 
 func (r FloatRange) validate() error {

@@ -1,14 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/lowbit-go/lowbit/bench"
@@ -32,13 +33,17 @@ const (
 // benchTime is how long each operation and each copy is measured.
 const benchTime = 200 * time.Millisecond
 
+// benchEach is how long a measurement takes altogether, as experience has it.
+const benchEach = 4 * benchTime
+
+// benchBytes is how much memory the largest operation takes per element.
+const benchBytes = 18
+
 // Run measures every operation with every implementation, or with that which is forced.
 func (c *benchCommand) Run(t *tool) error {
 	config := bench.Config{Ops: bench.Ops(c.Op.Regexp), Impls: kernels.Implementations(), Sizes: c.N, Workers: t.workers, MinTime: benchTime}
-	for _, n := range c.N {
-		if n < 1 {
-			return usagef("--n: is %d, want at least 1", n)
-		}
+	if err := c.check(); err != nil {
+		return err
 	}
 	if t.isa != "" || os.Getenv("LOWBIT_ISA") != "" {
 		config.Impls = []string{kernels.Implementation()}
@@ -53,48 +58,99 @@ func (c *benchCommand) Run(t *tool) error {
 	if count == 0 {
 		return usagef("--n: is %v, want enough elements for a group of %s", c.N, config.Ops[0].Name)
 	}
+
+	var print func(*bench.Result) error
+	if c.JSON {
+		print = benchJSON(t)
+	} else {
+		print = benchTable(t, time.Duration(count)*benchEach)
+	}
 	bar := newProgress(t.stderr, "bench", int64(count), false)
 	defer bar.end()
-	config.Done = func() { bar.add(1) }
-	results, err := bench.Run(t.ctx, config)
-	if t.ctx.Err() != nil {
-		return errInterrupted
+	var failed error
+	ctx, stop := context.WithCancel(t.ctx)
+	defer stop()
+	config.Done = func(r bench.Result) {
+		bar.name(r.Op)
+		bar.add(1)
+		if failed = print(&r); failed != nil {
+			stop()
+		}
 	}
-	if err != nil {
+	_, err := bench.Run(ctx, config)
+	if failed == nil {
+		failed = print(nil)
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case t.ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
 		return plain(err)
 	}
-	bar.end()
-	if c.JSON {
-		return printJSON(t.stdout, results)
-	}
-	list := table{head: []string{"OP", "IMPL", ">N", ">NS/ELEMENT", ">GB/S", ">TIMES A COPY"}}
-	for _, r := range results {
-		list.add(r.Op, r.Impl, strconv.Itoa(r.N), fmt.Sprintf("%.4f", r.NsPerElement), fmt.Sprintf("%.1f", r.GBPerS), fmt.Sprintf("%.2f", r.CopyRatio))
-	}
-	fmt.Fprintf(t.stdout, "%s, %s/%s, workers %d\n\n", cpuName(), runtime.GOOS, runtime.GOARCH, t.workers)
-	return list.print(t.stdout)
+	return nil
 }
 
-// printJSON prints an array with a line for each result.
-func printJSON(w io.Writer, results []bench.Result) error {
-	var text strings.Builder
-	for i, r := range results {
+// check refuses numbers of elements that memory does not hold.
+func (c *benchCommand) check() error {
+	most := math.MaxInt / benchBytes / 2
+	free, known := systemMemory("MemAvailable")
+	if known {
+		most = int(free / benchBytes)
+	}
+	for _, n := range c.N {
+		if n < 1 {
+			return usagef("--n: is %d, want at least 1", n)
+		}
+		if n > most {
+			return usagef("--n: is %d, want at most %d: an operation takes up to %d bytes per element", n, most, benchBytes)
+		}
+	}
+	return nil
+}
+
+// benchTable prints results as rows of a table, as they come. Its widths are those of the longest names and numbers that there are.
+func benchTable(t *tool, long time.Duration) func(*bench.Result) error {
+	list := newTable(t.stdout, column{head: "OP", most: 60, wide: 34}, column{head: "IMPL", most: 12, wide: 10}, column{head: ">N", most: 20, wide: 9},
+		column{head: ">NS/ELEMENT", most: 20}, column{head: ">GB/S", most: 12, wide: 6}, column{head: ">TIMES A COPY", most: 14})
+	fmt.Fprintf(t.stdout, "%s, %s/%s, workers %d, about %v\n\n", printable(cpuName()), runtime.GOOS, runtime.GOARCH, t.workers, long.Round(time.Second))
+	return func(r *bench.Result) error {
+		if r == nil {
+			return nil
+		}
+		list.add(r.Op, r.Impl, strconv.Itoa(r.N), fmt.Sprintf("%.4f", r.NsPerElement), fmt.Sprintf("%.1f", r.GBPerS), fmt.Sprintf("%.2f", r.CopyRatio))
+		return list.flush()
+	}
+}
+
+// benchJSON prints an array with a line for each result, as they come.
+func benchJSON(t *tool) func(*bench.Result) error {
+	before := "[\n"
+	return func(r *bench.Result) error {
+		if r == nil {
+			if before == "[\n" {
+				before = "["
+			} else {
+				before = "\n"
+			}
+			_, err := io.WriteString(t.stdout, before+"]\n")
+			return err
+		}
 		line, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
-		text.WriteString([]string{"[\n", ",\n"}[min(i, 1)])
-		text.Write(line)
+		_, err = io.WriteString(t.stdout, before+string(line))
+		before = ",\n"
+		return err
 	}
-	text.WriteString("\n]\n")
-	_, err := io.WriteString(w, text.String())
-	return err
 }
 
-// fitting lowers a size until the buffers of the largest operation, 18 bytes per element, are a fourth of the memory that is free.
+// fitting lowers a size until the buffers of the largest operation are a fourth of the memory that is free.
 func fitting(n int) int {
 	available, ok := systemMemory("MemAvailable")
-	for ok && n > sizeL2 && int64(n) > available/4/18 {
+	for ok && n > sizeL2 && int64(n) > available/4/benchBytes {
 		n /= 2
 	}
 	return n

@@ -40,12 +40,12 @@ func TestTwoFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			var stdout, stderr bytes.Buffer
-			tool := &tool{ctx: context.Background(), stdout: &stdout, stderr: &stderr, workers: 1}
+			tool := &tool{ctx: context.Background(), stdout: &stdout, stderr: newConsole(&stderr), workers: 1}
 			out, state := begin(t, filepath.Join(dir, "out"), c.outFull), begin(t, filepath.Join(dir, "state"), c.stateFull)
 			if c.obstacle != "" {
 				require.NoError(t, os.MkdirAll(filepath.Join(dir, c.obstacle, "full"), 0o777))
 			}
-			err := tool.newStream("fakequant", out).commit(new(files), out, state)
+			err := tool.newStream("fakequant", 0, size(out.Tensors())).commit(new(files), out, state)
 			require.NoError(t, out.Close())
 			require.NoError(t, state.Close())
 			assert.Equal(t, c.there, entries(t, dir))

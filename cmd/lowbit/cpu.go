@@ -13,7 +13,7 @@ type cpuCommand struct{}
 
 // Run prints the machine, its features, the implementations, and which of them is chosen and why.
 func (c *cpuCommand) Run(t *tool) error {
-	lines := table{head: []string{"machine", fmt.Sprintf("%s/%s, cores %d", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}}
+	lines := newTable(t.stdout, column{head: "machine", most: 16}, column{head: fmt.Sprintf("%s/%s, cores %d", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0)), most: 180})
 	var present, lacking []string
 	for _, f := range kernels.Features() {
 		if f.Present {
@@ -36,7 +36,7 @@ func (c *cpuCommand) Run(t *tool) error {
 		why = t.isa + ": asked for by --isa"
 	}
 	lines.add("chosen", why)
-	return lines.print(t.stdout)
+	return lines.flush()
 }
 
 func list(names []string) string {

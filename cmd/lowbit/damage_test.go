@@ -135,14 +135,14 @@ func TestFailureLeavesOutput(t *testing.T) {
 func TestDamagedParameters(t *testing.T) {
 	dir := t.TempDir()
 	codes := filepath.Join(dir, "codes")
-	works(t, "quantize", "--spec", int8Spec, "-o", codes, save(t, filepath.Join(dir, "in"), ramp("w", 4)))
+	works(t, "quantize", "--spec", `{"dtype":"int4","qscheme":"asymmetric"}`, "-o", codes, save(t, filepath.Join(dir, "in"), ramp("w", 4)))
 	content := load(t, codes)
 	for name, c := range map[string]struct {
 		change tensor
 		words  []string
 	}{
 		"scale":      {of("w.scale", content.tensors["w.scale"].dtype, []int{1}, float32(-1)), []string{"Scale", "-1"}},
-		"zero point": {of("w.zero_point", content.tensors["w.zero_point"].dtype, []int{1}, int32(128)), []string{"ZeroPoint", "128"}},
+		"zero point": {of("w.zero_point", content.tensors["w.zero_point"].dtype, []int{1}, int8(8)), []string{"ZeroPoint", "8"}},
 	} {
 		var tensors []tensor
 		for _, n := range content.names {

@@ -6,9 +6,11 @@ import (
 	"math"
 	"time"
 
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/internal/demo"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // demoCommand is lowbit demo: real weights, in each format.
@@ -53,7 +55,8 @@ func (c *demoCommand) Run(t *tool) error {
 	fmt.Fprintf(t.stdout, "%d weight matrices (%d weights, float32) of the first encoder layer of all-MiniLM-L6-v2 (Apache-2.0),\n", len(weights), elements)
 	fmt.Fprintf(t.stdout, "fake-quantized: observed, quantized and dequantized, with a mask of what was clipped\n\n")
 
-	rows := table{head: []string{"FORMAT", ">BITS/WEIGHT", ">SQNR", ">CLIPPED", "ISA", ">GB/S"}}
+	rows := newTable(t.stdout, column{head: "FORMAT", most: 60}, column{head: ">BITS/WEIGHT", most: 14}, column{head: ">SQNR", most: 14}, column{head: ">CLIPPED", most: 12},
+		column{head: "ISA", most: 12}, column{head: ">GB/S", most: 10})
 	for _, format := range demoFormats {
 		spec, err := quant.ParseSpec([]byte(format.spec))
 		if err != nil {
@@ -67,10 +70,10 @@ func (c *demoCommand) Run(t *tool) error {
 		rows.add(format.name, fmt.Sprintf("%.2f", r.bits/n), decibels(r.signal, r.noise), fmt.Sprintf("%.3f %%", 100*r.clipped/n),
 			kernels.Implementation(), fmt.Sprintf("%.2f", r.speed))
 	}
-	if err := rows.print(t.stdout); err != nil {
+	if err := rows.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.stdout, "\nbits/weight: codes and parameters (a scale has 32 bits, a power of two 8; a minval 32; a zero point those of a code)\n")
+	fmt.Fprintf(t.stdout, "\nbits/weight: codes and parameters, as lowbit quantize --pack writes them (a scale and a minval as the weights, a power of two in 8 bits, a zero point in 8)\n")
 	fmt.Fprintf(t.stdout, "GB/s: bytes read and written, 9 per weight; workers %d\n", t.workers)
 	_, err = fmt.Fprintf(t.stdout, "every bit is that of the portable Go code, which was run too\n")
 	return err
@@ -98,11 +101,11 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 		if err := q.FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
 			return r, err
 		}
-		p, err := q.Params()
+		bits, err := written(spec, x)
 		if err != nil {
 			return r, err
 		}
-		r.bits += float64(spec.DType.Bits()*len(x.Data) + parameterBits(spec)*len(p.Scale))
+		r.bits += float64(bits)
 		for k, v := range x.Data {
 			e := float64(v) - float64(outputs[i].Data[k])
 			r.signal += float64(v) * float64(v)
@@ -131,6 +134,16 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 	return r, nil
 }
 
+// written counts the bits that lowbit quantize writes of a tensor, packed: codes and parameters.
+func written(spec quant.Spec, x quant.Tensor[float32]) (bits int64, err error) {
+	groups, err := spec.Granularity.Groups(x.Shape, quant.Weight)
+	if err != nil {
+		return 0, err
+	}
+	r := checkpoint.Record{Spec: spec, DType: safetensors.F32, Shape: safetensors.ShapeOf(x.Shape...), Packed: spec.DType.Bits() < 8}
+	return r.Bits(safetensors.ShapeOf(groups...).Elements()), nil
+}
+
 // checkPortable makes sure that every bit is that of the portable code.
 func checkPortable(spec quant.Spec, weights, outputs []quant.Tensor[float32], masks []quant.Mask) error {
 	impl := kernels.Implementation()
@@ -153,17 +166,4 @@ func checkPortable(spec quant.Spec, weights, outputs []quant.Tensor[float32], ma
 		}
 	}
 	return nil
-}
-
-// parameterBits counts what a group's parameters need.
-func parameterBits(spec quant.Spec) int {
-	switch {
-	case spec.ScaleDType == quant.ScaleE8M0 || spec.DType == quant.Float4E2M1FN:
-		return 8
-	case spec.Formulation == quant.MinVal:
-		return 32 + 32
-	case spec.Scheme == quant.Asymmetric:
-		return 32 + spec.DType.Bits()
-	}
-	return 32
 }

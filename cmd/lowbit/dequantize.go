@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -33,31 +35,30 @@ func (c *dequantizeCommand) Run(t *tool) error {
 	if files.err != nil {
 		return files.err
 	}
-	done, err := readRecords(j.in)
+	done, err := checkpoint.ReadRecords(j.in)
 	if err != nil {
 		return err
 	}
 	if done == nil {
-		return &safetensors.Error{File: j.in.Name(), Err: errNotQuantized}
+		return &safetensors.Error{File: j.in.Name(), Err: errors.New("__metadata__ does not say how it was quantized: lowbit quantize has not written it")}
 	}
 
-	l := &layout{in: j.in}
+	l := &layout{in: j.in, taken: inFile(j.in)}
 	types := make(map[string]safetensors.DType)
 	for _, info := range j.in.Tensors() {
 		if r, ok := done[info.Name]; ok {
-			name := r.DType
+			types[info.Name] = r.DType
 			if c.DType != nil {
-				name = strings.ToUpper(*c.DType)
+				if types[info.Name], err = safetensors.ParseDType(strings.ToUpper(*c.DType)); err != nil {
+					return err
+				}
 			}
-			if types[info.Name], err = safetensors.ParseDType(name); err != nil {
-				return err
-			}
-			l.add(info.Name, types[info.Name], safetensors.ShapeOf(r.Shape...))
-		} else if !done.parameter(info.Name) {
+			l.add(info.Name, types[info.Name], r.Shape)
+		} else if !done.Companion(info.Name) {
 			l.add(info.Name, info.DType, info.Shape)
 		}
 	}
-	metadata, err := records(nil).addTo(j.in.Metadata())
+	metadata, err := checkpoint.Records(nil).Metadata(j.in.Metadata())
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (c *dequantizeCommand) Run(t *tool) error {
 		return err
 	}
 	defer j.out.Close()
-	j.stream = t.newStream("dequantize", j.out, j.in)
+	j.stream = t.newStream("dequantize", size(j.in.Tensors()), size(j.out.Tensors()))
 	defer j.end()
 
 	for _, info := range j.in.Tensors() {
@@ -77,7 +78,7 @@ func (c *dequantizeCommand) Run(t *tool) error {
 		case safetensors.BF16:
 			err = dequantizeTensor[bf16.BFloat16](j, info, done[info.Name])
 		default:
-			if !done.parameter(info.Name) {
+			if !done.Companion(info.Name) {
 				err = j.copy(j.out, j.in, info)
 			}
 		}
@@ -89,13 +90,18 @@ func (c *dequantizeCommand) Run(t *tool) error {
 }
 
 // dequantizeTensor begins to write a tensor of type T.
-func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, r record) error {
-	codes := r.codes()
+func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, r checkpoint.Record) error {
+	codes := r.Codes()
 	scale, _ := j.in.Lookup(info.Name + scaleSuffix)
 	codes.Params.Shape = scale.Shape.Dims()
 	p, err := quant.PiecesOf[T](codes)
 	if err != nil {
 		return inTensor(j.in, info.Name, err)
+	}
+	parameters := func(p *quant.Params, part quant.Part) error {
+		return r.ReadParams(p, part.Group, part.Groups, func(suffix string, data []byte, off int64) error {
+			return get(j.stream, j.in, info.Name+suffix, data, off)
+		})
 	}
 	// dequantize does a part, or a piece of one, whose parameters are there.
 	dequantize := func(b *workbench, piece quant.Part, params quant.Params) error {
@@ -111,7 +117,7 @@ func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, 
 	for part := range p.Parts(pieceLen[T]()) {
 		if fits[T](j.stream, part) {
 			if err := j.do(func(b *workbench) error {
-				if err := getParameters(j.stream, j.in, info.Name, r.Spec.DType, &b.params, part); err != nil {
+				if err := parameters(&b.params, part); err != nil {
 					return err
 				}
 				return dequantize(b, part, b.params)
@@ -121,7 +127,7 @@ func dequantizeTensor[T kernels.Float](j *dequantizeJob, info safetensors.Info, 
 			continue
 		}
 		var params quant.Params
-		if err := getParameters(j.stream, j.in, info.Name, r.Spec.DType, &params, part); err != nil {
+		if err := parameters(&params, part); err != nil {
 			return err
 		}
 		for piece := range p.Cut(part, pieceLen[T]()) {

@@ -8,6 +8,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -15,15 +16,16 @@ import (
 
 // fakeQuantCommand is lowbit fakequant: successive forward passes of a quantizer for each tensor.
 type fakeQuantCommand struct {
-	Spec      specFlag `required:"" placeholder:"JSON" help:"How to quantize: JSON, or @FILE."`
-	Target    string   `default:"weight" enum:"weight,activation" help:"What the tensors are: weight or activation."`
-	selection `embed:""`
-	Mask      string   `default:"byte" enum:"byte,bit,none" help:"What T.mask is: byte, bit or none."`
-	Grad      fileFlag `placeholder:"FILE" help:"Gradients under the tensors' names; T.grad is what passes of them."`
-	StateIn   fileFlag `placeholder:"FILE" help:"State of the quantizers to begin with."`
-	StateOut  fileFlag `placeholder:"FILE" help:"Where to write the state of the quantizers after the last pass."`
-	Output    string   `short:"o" required:"" placeholder:"OUT" help:"File to write."`
-	In        []string `arg:"" name:"IN" help:"Files to read, a forward pass each; OUT has the tensors of the last."`
+	Spec          specFlag `required:"" placeholder:"JSON" help:"How to quantize: JSON, or @FILE."`
+	Target        string   `default:"weight" enum:"weight,activation" help:"What the tensors are: weight or activation."`
+	selection     `embed:""`
+	nonFiniteFlag `embed:""`
+	Mask          string   `default:"byte" enum:"byte,bit,none" help:"What T.mask is: byte, bit or none."`
+	Grad          fileFlag `placeholder:"FILE" help:"Gradients under the tensors' names; T.grad is what passes of them."`
+	StateIn       fileFlag `placeholder:"FILE" help:"State of the quantizers to begin with."`
+	StateOut      fileFlag `placeholder:"FILE" help:"Where to write the state of the quantizers after the last pass."`
+	Output        string   `short:"o" required:"" placeholder:"OUT" help:"File to write."`
+	In            []string `arg:"" name:"IN" help:"Files to read, a forward pass each; OUT has the tensors of the last."`
 }
 
 // fakeQuantJob is the command at work.
@@ -45,6 +47,7 @@ type fakeQuantJob struct {
 type fakeQuantPlace interface {
 	layOut(j *fakeQuantJob, l *layout) error
 	run(j *fakeQuantJob) error
+	warn(log *slog.Logger)
 }
 
 // Run does the passes tensor by tensor and piece by piece, so that memory holds a few of them at a time, and the tensor's parameters.
@@ -78,7 +81,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 		return files.err
 	}
 
-	l := &layout{in: j.last}
+	l := &layout{in: j.last, taken: inFile(j.last)}
 	places, err := j.layOut(l)
 	if err != nil {
 		return err
@@ -93,7 +96,11 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 		return err
 	}
 	defer j.out.Close()
-	j.stream = t.newStream("fakequant", j.out, files.list...)
+	before := int64(0)
+	for _, f := range files.list {
+		before += size(f.Tensors())
+	}
+	j.stream = t.newStream("fakequant", before, size(j.out.Tensors()))
 	defer j.end()
 
 	for _, info := range j.last.Tensors() {
@@ -104,6 +111,14 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	if err := j.wait(); err != nil {
+		return err
+	}
+	for _, info := range j.last.Tensors() {
+		if p := places[info.Name]; p != nil {
+			p.warn(j.log)
 		}
 	}
 	if c.StateOut == "" {
@@ -119,13 +134,13 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 
 // layOut finds the selected tensors, holds the inputs against one another, and lays OUT out.
 func (j *fakeQuantJob) layOut(l *layout) (map[string]fakeQuantPlace, error) {
-	earlier, err := readRecords(j.last)
+	earlier, err := checkpoint.ReadRecords(j.last)
 	if err != nil {
 		return nil, err
 	}
 	places := make(map[string]fakeQuantPlace)
 	for _, info := range j.last.Tensors() {
-		if !j.selects(info, earlier) {
+		if !checkpoint.Quantizable(info.DType) || earlier.Companion(info.Name) || !j.selects(info.Name) {
 			l.add(info.Name, info.DType, info.Shape)
 			continue
 		}
@@ -148,7 +163,7 @@ func (j *fakeQuantJob) layOut(l *layout) (map[string]fakeQuantPlace, error) {
 	}
 	for _, in := range j.inputs[:len(j.inputs)-1] {
 		for _, info := range in.Tensors() {
-			if j.selects(info, nil) && places[info.Name] == nil {
+			if checkpoint.Quantizable(info.DType) && j.selects(info.Name) && places[info.Name] == nil {
 				return nil, refuse(in, info.Name, "%s has no such tensor to quantize", j.last.Name())
 			}
 		}
@@ -163,6 +178,7 @@ func (j *fakeQuantJob) layOut(l *layout) (map[string]fakeQuantPlace, error) {
 type fakeQuantTensor[T kernels.Float] struct {
 	info   safetensors.Info // in the last input
 	q      *quant.FakeQuantizer[T]
+	odd    oddities
 	alone  bool  // the tensor will pass unchanged, and nothing is written beside it
 	groups []int // the shape of the parameters that are written
 }
@@ -252,6 +268,9 @@ func (f *fakeQuantTensor[T]) run(j *fakeQuantJob) error {
 	return f.fakeQuantize(j)
 }
 
+// warn says what is not finite in the tensor.
+func (f *fakeQuantTensor[T]) warn(log *slog.Logger) { f.odd.warn(log, f.info.Name) }
+
 // observe does a pass as far as it moves the parameters.
 func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) error {
 	name := f.info.Name
@@ -268,6 +287,11 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 				x, err := f.read(j, in, &b.in, piece)
 				if err != nil {
 					return err
+				}
+				if in != j.last { // which is looked at when it is quantized
+					if err := lookFor(&j.nonFiniteFlag, &f.odd, in, name, x, piece.First); err != nil {
+						return err
+					}
 				}
 				if err := p.Observe(&ranges, piece, x); err != nil {
 					return inTensor(in, name, err)
@@ -302,7 +326,7 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 	if !slices.Equal(params.Shape, f.groups) {
 		return refuse(j.last, name, "has groups of the shape %s, but its parameters have %s", shapeText(f.groups), shapeText(params.Shape))
 	}
-	if err := putParameters(j.stream, j.out, name, j.Spec.DType, params, 0); err != nil {
+	if err := f.writeParameters(j, params); err != nil {
 		return err
 	}
 	p, err := f.pieces(j, f.info)
@@ -317,6 +341,9 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 		if err := j.do(func(b *workbench) error {
 			x, err := f.read(j, j.last, &b.in, piece)
 			if err != nil {
+				return err
+			}
+			if err := lookFor(&j.nonFiniteFlag, &f.odd, j.last, name, x, piece.First); err != nil {
 				return err
 			}
 			mask := quant.Mask{Kind: kind, Data: lend[uint8](&b.out, piece.Len)}
@@ -351,6 +378,17 @@ func (f *fakeQuantTensor[T]) fakeQuantize(j *fakeQuantJob) error {
 		}
 	}
 	return nil
+}
+
+// writeParameters writes the tensor's parameters.
+func (f *fakeQuantTensor[T]) writeParameters(j *fakeQuantJob, p quant.Params) error {
+	if err := put(j.stream, j.out, f.info.Name+scaleSuffix, p.Scale, 0); err != nil || j.Spec.DType.IsFloat() {
+		return err
+	}
+	if err := put(j.stream, j.out, f.info.Name+zeroPointSuffix, p.ZeroPoint, 0); err != nil {
+		return err
+	}
+	return put(j.stream, j.out, f.info.Name+minvalSuffix, p.MinVal, 0)
 }
 
 // read reads a piece of the tensor as it is in a file. The last input is read twice.

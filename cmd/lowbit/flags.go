@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/lowbit-go/lowbit/quant"
-	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // fileFlag is the name of a file; it is empty if the flag is not given.
@@ -25,7 +25,13 @@ func (f *fileFlag) UnmarshalText(text []byte) error {
 }
 
 // specFlag is a spec: JSON, or the name of a file with it behind an @.
-type specFlag struct{ quant.Spec }
+type specFlag struct {
+	quant.Spec
+	set bool
+}
+
+// specExample is what a spec looks like.
+const specExample = `{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":32}}`
 
 // UnmarshalText reads the flag's value.
 func (f *specFlag) UnmarshalText(text []byte) error {
@@ -36,19 +42,27 @@ func (f *specFlag) UnmarshalText(text []byte) error {
 		}
 		content, err := os.ReadFile(name)
 		if err != nil {
-			if e, ok := errors.AsType[*fs.PathError](err); ok {
-				err = e.Err
-			}
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, withoutPath(err))
 		}
 		text, in = content, name+": "
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return fmt.Errorf("%sis %.40q, want a spec in JSON, such as %s, or @FILE with one; quantize takes a preset's name by --preset", in, text, specExample)
 	}
 	spec, err := quant.ParseSpec(text)
 	if err != nil {
 		return fmt.Errorf("%s%w", in, plain(err))
 	}
-	f.Spec = spec
+	f.Spec, f.set = spec, true
 	return nil
+}
+
+// withoutPath drops what an error of package os has beside the reason.
+func withoutPath(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // pattern is a regular expression that matches anywhere in a name.
@@ -58,22 +72,4 @@ type pattern struct{ *regexp.Regexp }
 func (p *pattern) UnmarshalText(text []byte) (err error) {
 	p.Regexp, err = regexp.Compile(string(text))
 	return err
-}
-
-// selection says which tensors are quantized.
-type selection struct {
-	Include pattern `placeholder:"RE" help:"Only tensors whose name matches."`
-	Exclude pattern `placeholder:"RE" help:"No tensors whose name matches."`
-}
-
-// selects tells whether a tensor is to be quantized. The parameters of tensors that are quantized already never are.
-func (s *selection) selects(info safetensors.Info, earlier records) bool {
-	return floating(info.DType) && !earlier.parameter(info.Name) &&
-		(s.Include.Regexp == nil || s.Include.MatchString(info.Name)) &&
-		(s.Exclude.Regexp == nil || !s.Exclude.MatchString(info.Name))
-}
-
-// floating tells the types that can be quantized.
-func floating(t safetensors.DType) bool {
-	return t == safetensors.F32 || t == safetensors.F16 || t == safetensors.BF16
 }

@@ -140,12 +140,27 @@ func checkQuantize(t *testing.T, files *goldenFiles, impl string, c golden.Case)
 					copy(value.Data[4*i:], dequantized.tensors[name].data[4*i:][:4])
 				}
 			}
+			checkScale(t, c.Name, expected[name+".scale"], quantized.tensors[name+".scale"])
 			if !packed {
 				checkTensor(t, c.Name, code, quantized.tensors[name])
 			}
 			checkTensor(t, c.Name, value, dequantized.tensors[name])
 		}
 	}
+}
+
+// checkScale holds scales of a narrow type against those of the reference.
+func checkScale(t *testing.T, name string, want golden.Tensor, got tensor) {
+	t.Helper()
+	if got.dtype != safetensors.F32 {
+		wide := make([]float64, len(got.data)*8/got.dtype.Bits())
+		values(wide, got.dtype, got.data)
+		got.dtype, got.data = safetensors.F32, nil
+		for _, v := range wide {
+			got.data = binary.LittleEndian.AppendUint32(got.data, math.Float32bits(float32(v)))
+		}
+	}
+	checkTensor(t, name, want, got)
 }
 
 func checkTensor(t *testing.T, name string, want golden.Tensor, got tensor) {

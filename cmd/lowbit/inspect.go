@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/quant"
 )
 
 // inspectCommand is lowbit inspect: what the header of a file says.
@@ -21,53 +25,70 @@ func (c *inspectCommand) Run(t *tool) error {
 		return err
 	}
 	defer f.Close()
-	done, err := readRecords(f)
+	done, err := checkpoint.ReadRecords(f)
 	if err != nil {
 		return err
 	}
 
-	size := int64(0)
-	list := table{head: []string{"TENSOR", "DTYPE", "SHAPE", ">ELEMENTS", ">BYTES", "QUANTIZED"}}
-	for _, info := range f.Tensors() {
-		size += info.Size
-		how := ""
-		if r, ok := done[info.Name]; ok {
-			how = fmt.Sprintf("%v from %s %s", r.Spec.DType, r.DType, shapeText(r.Shape))
-		}
-		list.add(printable(info.Name), info.DType.String(), info.Shape.String(), strconv.Itoa(info.Elements()), strconv.FormatInt(info.Size, 10), how)
-	}
-	if done == nil {
-		list.head = list.head[:5]
-		for i := range list.lines {
-			list.lines[i] = list.lines[i][:5]
-		}
-	}
-	fmt.Fprintf(t.stdout, "%s: tensors %d, data %s\n", printable(c.File), len(f.Tensors()), byteText(size))
+	fmt.Fprintf(t.stdout, "%s: tensors %d, data %s\n", cut(printable(c.File), 150), len(f.Tensors()), byteText(size(f.Tensors())))
 	metadata := f.Metadata()
 	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		if key != recordsKey {
-			fmt.Fprintf(t.stdout, "%s: %s\n", printable(key), printable(shorten(metadata[key])))
+		if key != checkpoint.RecordsKey {
+			fmt.Fprintln(t.stdout, cut(cut(printable(key), 80)+": "+printable(metadata[key]), mostColumns))
 		}
 	}
 	specs := make(map[string]bool)
 	for _, r := range done {
-		specs[r.Spec.String()] = true
+		specs[specText(r.Spec)] = true
 	}
 	for _, spec := range slices.Sorted(maps.Keys(specs)) {
-		fmt.Fprintf(t.stdout, "quantized by: %s\n", spec)
+		fmt.Fprintln(t.stdout, cut("quantized by: "+spec, mostColumns))
 	}
-	if len(list.lines) == 0 {
+	if len(f.Tensors()) == 0 {
 		return nil
 	}
 	fmt.Fprintln(t.stdout)
-	return list.print(t.stdout)
+	columns := []column{{head: "TENSOR", most: 72}, {head: "DTYPE", most: 12}, {head: "SHAPE", most: 32}, {head: ">ELEMENTS", most: 20}, {head: ">BYTES", most: 20}, {head: "QUANTIZED", most: 34}}
+	if done == nil {
+		columns = columns[:5]
+	}
+	list := newTable(t.stdout, columns...)
+	for _, info := range f.Tensors() {
+		cells := []string{printable(info.Name), info.DType.String(), info.Shape.String(), strconv.Itoa(info.Elements()), strconv.FormatInt(info.Size, 10)}
+		if done != nil {
+			how := ""
+			if r, ok := done[info.Name]; ok {
+				how = fmt.Sprintf("%v from %s %s", r.Spec.DType, r.DType, r.Shape)
+			}
+			cells = append(cells, how)
+		}
+		list.add(cells...)
+	}
+	return list.flush()
 }
 
-// shorten cuts a long text, as metadata may have anything.
-func shorten(s string) string {
-	const most = 1000
-	if utf8.RuneCountInString(s) <= most {
-		return s
+// specText prints the fields of a spec that are not what they are by default.
+func specText(s quant.Spec) string {
+	var standard map[string]json.RawMessage
+	text, err := json.Marshal(quant.Spec{})
+	if err == nil {
+		err = json.Unmarshal(text, &standard)
 	}
-	return strings.Join([]string{string([]rune(s)[:most]), "..."}, "")
+	if err == nil {
+		text, err = json.Marshal(s)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	fields, err := objectFields(text)
+	if err != nil {
+		return err.Error()
+	}
+	var parts []string
+	for _, f := range fields {
+		if f.name == "dtype" || !bytes.Equal(f.value, standard[f.name]) {
+			parts = append(parts, fmt.Sprintf("%q:%s", f.name, f.value))
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
 }

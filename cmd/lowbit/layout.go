@@ -5,9 +5,18 @@ import (
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
+// taken tells whether IN has a tensor of that name, in whatever file.
+type taken func(name string) bool
+
+// inFile tells whether a file has it.
+func inFile(f *safetensors.File) taken {
+	return func(name string) bool { _, ok := f.Lookup(name); return ok }
+}
+
 // layout gathers the tensors of a file to be written from one that is there.
 type layout struct {
 	in      *safetensors.File
+	taken   taken
 	tensors []safetensors.Info
 }
 
@@ -19,7 +28,7 @@ func (l *layout) add(name string, t safetensors.DType, shape safetensors.Shape) 
 // beside adds a tensor that is written beside one of the input's, which must not have its name already.
 func (l *layout) beside(tensor, suffix string, t safetensors.DType, shape safetensors.Shape) error {
 	name := tensor + suffix
-	if _, taken := l.in.Lookup(name); taken {
+	if l.taken(name) {
 		return refuse(l.in, tensor, "its %q would be written to a name that the file has already", name)
 	}
 	l.add(name, t, shape)
@@ -35,28 +44,14 @@ const (
 	gradSuffix      = ".grad"
 )
 
-// parameterSuffixes are those of a format's parameters.
-func parameterSuffixes(d quant.DType) []string {
-	if d.IsFloat() {
-		return []string{scaleSuffix}
-	}
-	return []string{scaleSuffix, zeroPointSuffix, minvalSuffix}
-}
-
-// parameterType is the element type of a parameter.
-func parameterType(suffix string) safetensors.DType {
-	if suffix == zeroPointSuffix {
-		return safetensors.I32
-	}
-	return safetensors.F32
-}
-
-// parameters adds a tensor's parameters.
+// parameters adds what fakequant writes of a tensor's parameters.
 func (l *layout) parameters(tensor string, d quant.DType, groups []int) error {
-	for _, suffix := range parameterSuffixes(d) {
-		if err := l.beside(tensor, suffix, parameterType(suffix), safetensors.ShapeOf(groups...)); err != nil {
-			return err
-		}
+	shape := safetensors.ShapeOf(groups...)
+	if err := l.beside(tensor, scaleSuffix, safetensors.F32, shape); err != nil || d.IsFloat() {
+		return err
 	}
-	return nil
+	if err := l.beside(tensor, zeroPointSuffix, safetensors.I32, shape); err != nil {
+		return err
+	}
+	return l.beside(tensor, minvalSuffix, safetensors.F32, shape)
 }

@@ -23,9 +23,9 @@ func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	var attrs []string
 	r.Attrs(func(a slog.Attr) bool {
-		value := a.Value.String()
+		value := printable(a.Value.String())
 		if a.Key == "tensor" {
-			value = fmt.Sprintf("%q", value)
+			value = fmt.Sprintf("%q", cut(a.Value.String(), mostColumns))
 		}
 		attrs = append(attrs, a.Key+" "+value)
 		return true

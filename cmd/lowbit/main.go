@@ -47,7 +47,11 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -57,6 +61,7 @@ type commandLine struct {
 	Demo       demoCommand       `cmd:"" help:"Quantize weights that ship with the tool, in each format."`
 	FakeQuant  fakeQuantCommand  `cmd:"" name:"fakequant" help:"Quantize tensors and dequantize them again."`
 	Quantize   quantizeCommand   `cmd:"" help:"Turn tensors into codes and parameters."`
+	Presets    presetsCommand    `cmd:"" help:"List what quantize --preset takes."`
 	Dequantize dequantizeCommand `cmd:"" help:"Turn codes into tensors again."`
 	Inspect    inspectCommand    `cmd:"" help:"Show what a file holds."`
 	Compare    compareCommand    `cmd:"" help:"Show how the tensors of two files differ; exit status 1 if any bit does."`
@@ -78,10 +83,11 @@ func (c *commandLine) Validate() error {
 
 // tool is what every command works with.
 type tool struct {
-	ctx            context.Context // done when the user interrupts
-	stdout, stderr io.Writer
-	isa            string // forced by --isa
-	workers        int
+	ctx     context.Context // done when the user interrupts
+	stdout  io.Writer
+	stderr  *console
+	isa     string // forced by --isa
+	workers int
 }
 
 // usageError is an error of the command line that shows only when the command begins.
@@ -115,7 +121,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		kong.Exit(func(status int) { panic(exit(status)) }),
 		kong.Vars{"version": version()},
 	)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	command, err := parser.Parse(args)
+	if err == nil {
+		err = givenTwice(command)
+	}
 	if err == nil {
 		err = chooseISA(cl.ISA)
 	}
@@ -124,7 +136,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		return exitUsage
 	}
 
-	t := &tool{ctx: ctx, stdout: stdout, stderr: stderr, isa: cl.ISA, workers: runtime.GOMAXPROCS(0)}
+	t := &tool{ctx: ctx, stdout: stdout, stderr: newConsole(stderr), isa: cl.ISA, workers: runtime.GOMAXPROCS(0)}
 	if cl.Workers != nil {
 		t.workers = *cl.Workers
 	}
@@ -140,6 +152,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		complain(stderr, err)
 		return exitFailed
 	}
+}
+
+// givenTwice refuses a flag that is given twice, of which only the last would count.
+func givenTwice(command *kong.Context) error {
+	seen := map[*kong.Flag]bool{}
+	for _, p := range command.Path {
+		if p.Flag == nil || p.Flag.IsSlice() {
+			continue
+		}
+		if seen[p.Flag] {
+			return fmt.Errorf("--%s: is given twice", p.Flag.Name)
+		}
+		seen[p.Flag] = true
+	}
+	return nil
 }
 
 // chooseISA forces an implementation, and refuses one that this machine lacks before a kernel would panic.

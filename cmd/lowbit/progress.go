@@ -1,67 +1,99 @@
 package main
 
 import (
-	"io"
-	"os"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
-// patience is how long work takes before it shows its progress.
-const patience = time.Second
+const (
+	patience = time.Second            // how long work takes before it shows its progress
+	tick     = 200 * time.Millisecond // how often it shows it
+)
 
 // progress shows how far long work is, on a terminal. A nil progress shows nothing.
 type progress struct {
-	done  atomic.Int64
-	bar   *progressbar.ProgressBar
-	timer *time.Timer
-	shown chan struct{} // closed when the bar may be drawn
+	console *console
+	what    string
+	bytes   bool // that is what steps are
+	steps   int64
+	begun   time.Time
+	done    atomic.Int64
+	at      atomic.Pointer[string] // the tensor at hand
+	ending  chan struct{}
+	once    sync.Once
+	ended   sync.WaitGroup
 }
 
-// newProgress begins a bar of so many steps, or bytes.
-func newProgress(w io.Writer, what string, steps int64, bytes bool) *progress {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+// newProgress begins to show work of so many steps, or bytes.
+func newProgress(c *console, what string, steps int64, bytes bool) *progress {
+	if c == nil || c.terminal == nil {
 		return nil
 	}
-	p := &progress{shown: make(chan struct{})}
-	p.bar = progressbar.NewOptions64(steps,
-		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(bytes),
-		progressbar.OptionSetRenderBlankState(false),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-	)
-	p.timer = time.AfterFunc(patience, func() { close(p.shown) })
+	p := &progress{console: c, what: what, bytes: bytes, steps: steps, begun: time.Now(), ending: make(chan struct{})}
+	p.ended.Go(p.run)
 	return p
+}
+
+func (p *progress) run() {
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	for {
+		select {
+		case <-p.ending:
+			p.console.show("")
+			return
+		case <-wait.C:
+			p.console.show(p.text(time.Since(p.begun)))
+			wait.Reset(tick)
+		}
+	}
+}
+
+// text is what is shown after so long.
+func (p *progress) text(after time.Duration) string {
+	done := min(p.done.Load(), p.steps)
+	text := fmt.Sprintf("%s %d of %d", p.what, done, p.steps)
+	if p.bytes {
+		text = fmt.Sprintf("%s %s of %s", p.what, byteText(done), byteText(p.steps))
+	}
+	if p.steps > 0 {
+		text += fmt.Sprintf(", %d %%", int(100*float64(done)/float64(p.steps)))
+	}
+	if p.bytes {
+		text += fmt.Sprintf(", %.2f GB/s", float64(done)/1e9/after.Seconds())
+	}
+	if done > 0 && done < p.steps {
+		left := time.Duration(float64(after) * float64(p.steps-done) / float64(done))
+		text += fmt.Sprintf(", %v left", max(left, time.Second).Round(time.Second))
+	}
+	if at := p.at.Load(); at != nil {
+		text += ", " + *at
+	}
+	return text
 }
 
 // add says that so many steps more are done.
 func (p *progress) add(steps int64) {
-	if p == nil {
-		return
-	}
-	done := p.done.Add(steps)
-	select {
-	case <-p.shown:
-		p.bar.Set64(done)
-	default:
+	if p != nil {
+		p.done.Add(steps)
 	}
 }
 
-// end takes the bar off the screen.
+// name says what is at hand.
+func (p *progress) name(tensor string) {
+	if p != nil {
+		text := printable(tensor)
+		p.at.Store(&text)
+	}
+}
+
+// end takes the line off the screen.
 func (p *progress) end() {
 	if p == nil {
 		return
 	}
-	p.timer.Stop()
-	select {
-	case <-p.shown:
-		p.bar.Clear()
-	default:
-	}
+	p.once.Do(func() { close(p.ending) })
+	p.ended.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -14,11 +15,13 @@ import (
 
 // quantizeCommand is lowbit quantize: codes and parameters in the place of weights.
 type quantizeCommand struct {
-	Spec      specFlag `required:"" placeholder:"JSON" help:"How to quantize: JSON, or @FILE."`
-	selection `embed:""`
-	Pack      bool   `help:"Pack codes of less than a byte."`
-	Output    string `short:"o" required:"" placeholder:"OUT" help:"File to write."`
-	In        string `arg:"" name:"IN" help:"File to read."`
+	choice        `embed:""`
+	selection     `embed:""`
+	nonFiniteFlag `embed:""`
+	Pack          bool    `help:"Pack codes of less than a byte, as presets do."`
+	DryRun        bool    `help:"Show what each tensor would become, and write nothing."`
+	Output        *string `short:"o" placeholder:"OUT" help:"File to write."`
+	In            string  `arg:"" name:"IN" help:"File to read."`
 }
 
 // quantizeJob is the command at work.
@@ -26,112 +29,98 @@ type quantizeJob struct {
 	*quantizeCommand
 	*stream
 	log *slog.Logger
-	in  *safetensors.File
-	out *safetensors.Writer
 }
 
 // Run quantizes piece by piece, so that memory holds a few of them at a time.
 func (c *quantizeCommand) Run(t *tool) error {
-	if _, err := quant.New[float32](c.Spec.Spec, quant.Weight); err != nil {
-		return usagef("--spec: %w", plain(err))
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.Output == nil && !c.DryRun {
+		return usagef("missing flags: --output=OUT")
 	}
 	var files files
 	defer files.close()
-	j := &quantizeJob{quantizeCommand: c, log: newLogger(t.stderr), in: files.open(c.In)}
+	in := files.open(c.In)
 	if files.err != nil {
 		return files.err
 	}
-
-	l := &layout{in: j.in}
-	done, places, err := j.layOut(l)
+	plan, err := c.plan(in)
 	if err != nil {
 		return err
 	}
-	metadata, err := done.addTo(j.in.Metadata())
+	plans := []*shardPlan{plan}
+	log := newLogger(t.stderr)
+	if chosen(plans) == 0 {
+		log.Warn("no tensor is selected", "file", in.Name())
+	}
+	if c.DryRun {
+		return c.dryRun(t, plans)
+	}
+	out, err := safetensors.Create(*c.Output, plan.metadata, plan.tensors)
 	if err != nil {
 		return err
 	}
-	if j.out, err = safetensors.Create(c.Output, metadata, l.tensors); err != nil {
-		return err
-	}
-	defer j.out.Close()
-	j.stream = t.newStream("quantize", j.out, j.in)
+	defer out.Close()
+	before, after := plan.sizes()
+	j := &quantizeJob{c, t.newStream("quantize", before, after), log}
 	defer j.end()
+	if err := j.shard(plan, out); err != nil {
+		return err
+	}
+	return j.commit(&files, out)
+}
 
-	for _, info := range j.in.Tensors() {
+// plan says what becomes of a file that is not quantized yet.
+func (c *quantizeCommand) plan(in *safetensors.File) (*shardPlan, error) {
+	records, err := checkpoint.ReadRecords(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(records) > 0 {
+		return nil, &safetensors.Error{File: in.Name(), Err: errors.New("is quantized already, by lowbit: dequantize it first")}
+	}
+	return c.planShard(in, inFile(in))
+}
+
+// shard does all of a file, and waits until that is done.
+func (j *quantizeJob) shard(p *shardPlan, out *safetensors.Writer) error {
+	for _, s := range p.steps {
+		var err error
+		j.progress.name(s.info.Name)
+		if s.warn != "" {
+			j.log.Warn(s.warn, s.attrs...)
+		}
 		switch {
-		case !places[info.Name]:
-			err = j.copy(j.out, j.in, info)
-		case info.DType == safetensors.F32:
-			err = quantizeTensor[float32](j, info)
-		case info.DType == safetensors.F16:
-			err = quantizeTensor[float16.Float16](j, info)
-		case info.DType == safetensors.BF16:
-			err = quantizeTensor[bf16.BFloat16](j, info)
+		case s.record == nil:
+			err = j.copy(out, p.in, s.info)
+		case s.info.DType == safetensors.F32:
+			err = quantizeTensor[float32](j, p.in, out, s)
+		case s.info.DType == safetensors.F16:
+			err = quantizeTensor[float16.Float16](j, p.in, out, s)
+		case s.info.DType == safetensors.BF16:
+			err = quantizeTensor[bf16.BFloat16](j, p.in, out, s)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return j.commit(&files, j.out)
+	if err := j.wait(); err != nil {
+		return err
+	}
+	for _, s := range p.steps {
+		s.odd.warn(j.log, s.info.Name)
+	}
+	return nil
 }
 
-// layOut lays OUT out, and returns the records that go into it and the tensors that are selected.
-func (j *quantizeJob) layOut(l *layout) (done records, selected map[string]bool, err error) {
-	earlier, err := readRecords(j.in)
+// quantizeTensor begins to write a tensor's codes and parameters.
+func quantizeTensor[T kernels.Float](j *quantizeJob, in *safetensors.File, out *safetensors.Writer, s *step) error {
+	p, err := quant.NewPieces[T](s.record.Spec, quant.Weight, s.info.Shape.Dims(), s.record.Packed)
 	if err != nil {
-		return nil, nil, err
+		return inTensor(in, s.info.Name, err)
 	}
-	done, selected = make(records), make(map[string]bool)
-	for _, info := range j.in.Tensors() {
-		if r, ok := earlier[info.Name]; ok {
-			done[info.Name] = r
-		}
-		if !j.selects(info, earlier) {
-			l.add(info.Name, info.DType, info.Shape)
-			continue
-		}
-		selected[info.Name] = true
-		groups, err := j.Spec.Granularity.Groups(info.Shape.Dims(), quant.Weight)
-		if info.Elements() == 0 || errors.Is(err, quant.ErrDisabled) {
-			l.add(info.Name, info.DType, info.Shape)
-			continue
-		}
-		if err != nil {
-			return nil, nil, inTensor(j.in, info.Name, err)
-		}
-		r := record{Spec: &j.Spec.Spec, DType: info.DType.String(), Shape: info.Shape.Dims(), Packed: j.Pack && j.Spec.DType.Bits() < 8}
-		dtype, shape := r.stored()
-		if n := len(r.Shape); dtype == safetensors.F4 && (n == 0 || r.Shape[n-1]%2 != 0) {
-			return nil, nil, refuse(j.in, info.Name, "has the shape %s, want an even last axis, as float4 is packed in pairs", info.Shape)
-		}
-		l.add(info.Name, dtype, shape)
-		if err := l.parameters(info.Name, j.Spec.DType, groups); err != nil {
-			return nil, nil, err
-		}
-		done[info.Name] = r
-	}
-	if len(selected) == 0 {
-		j.log.Warn("no tensor is selected", "file", j.in.Name())
-	}
-	return done, selected, nil
-}
-
-// quantizeTensor begins to write a tensor's codes and parameters; a tensor whose quantizer is disabled, or that is empty, passes unchanged.
-func quantizeTensor[T kernels.Float](j *quantizeJob, info safetensors.Info) error {
-	if info.Elements() == 0 {
-		return nil
-	}
-	p, err := quant.NewPieces[T](j.Spec.Spec, quant.Weight, info.Shape.Dims(), j.Pack)
-	if errors.Is(err, quant.ErrDisabled) {
-		j.log.Warn("block size does not divide its axis: the tensor is not quantized",
-			"tensor", info.Name, "shape", info.Shape, "granularity", j.Spec.Granularity.String())
-		return j.copy(j.out, j.in, info)
-	}
-	if err != nil {
-		return inTensor(j.in, info.Name, err)
-	}
-	t := quantizeTask[T]{j, info, p}
+	t := quantizeTask[T]{j, in, out, s, p}
 	for part := range p.Parts(pieceLen[T]()) {
 		if fits[T](j.stream, part) {
 			err = j.do(func(b *workbench) error { return t.quantize(b, part) })
@@ -148,7 +137,9 @@ func quantizeTensor[T kernels.Float](j *quantizeJob, info safetensors.Info) erro
 // quantizeTask is a tensor to quantize.
 type quantizeTask[T kernels.Float] struct {
 	*quantizeJob
-	info   safetensors.Info
+	in     *safetensors.File
+	out    *safetensors.Writer
+	step   *step
 	pieces *quant.Pieces[T]
 }
 
@@ -158,13 +149,16 @@ func (t *quantizeTask[T]) quantize(b *workbench, part quant.Part) error {
 	if err != nil {
 		return err
 	}
-	if err := t.pieces.Quantize(codes, &b.params, part, x); err != nil {
-		return inTensor(t.in, t.info.Name, err)
-	}
-	if err := put(t.stream, t.out, t.info.Name, codes, int64(part.Byte)); err != nil {
+	if err := lookFor(&t.nonFiniteFlag, &t.step.odd, t.in, t.step.info.Name, x, part.First); err != nil {
 		return err
 	}
-	return putParameters(t.stream, t.out, t.info.Name, t.Spec.DType, b.params, part.Group)
+	if err := t.pieces.Quantize(codes, &b.params, part, x); err != nil {
+		return inTensor(t.in, t.step.info.Name, err)
+	}
+	if err := put(t.stream, t.out, t.step.info.Name, codes, int64(part.Byte)); err != nil {
+		return err
+	}
+	return t.writeParameters(b.params, part)
 }
 
 // quantizeLong does a part that memory is not to hold: it is read to be observed, unless its parameters are fixed, and once more to be
@@ -181,7 +175,7 @@ func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
 					return err
 				}
 				if err := t.pieces.Observe(&ranges, piece, x); err != nil {
-					return inTensor(t.in, t.info.Name, err)
+					return inTensor(t.in, t.step.info.Name, err)
 				}
 				return nil
 			}); err != nil {
@@ -194,9 +188,9 @@ func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
 	}
 	params, err := t.pieces.Params(&ranges, part)
 	if err != nil {
-		return inTensor(t.in, t.info.Name, err)
+		return inTensor(t.in, t.step.info.Name, err)
 	}
-	if err := putParameters(t.stream, t.out, t.info.Name, t.Spec.DType, params, part.Group); err != nil {
+	if err := t.writeParameters(params, part); err != nil {
 		return err
 	}
 	for piece := range t.pieces.Cut(part, pieceLen[T]()) {
@@ -205,10 +199,13 @@ func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
 			if err != nil {
 				return err
 			}
-			if err := t.pieces.QuantizeBy(params, codes, piece, x); err != nil {
-				return inTensor(t.in, t.info.Name, err)
+			if err := lookFor(&t.nonFiniteFlag, &t.step.odd, t.in, t.step.info.Name, x, piece.First); err != nil {
+				return err
 			}
-			return put(t.stream, t.out, t.info.Name, codes, int64(piece.Byte))
+			if err := t.pieces.QuantizeBy(params, codes, piece, x); err != nil {
+				return inTensor(t.in, t.step.info.Name, err)
+			}
+			return put(t.stream, t.out, t.step.info.Name, codes, int64(piece.Byte))
 		}); err != nil {
 			return err
 		}
@@ -216,8 +213,19 @@ func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
 	return nil
 }
 
+// writeParameters writes the parameters of a part.
+func (t *quantizeTask[T]) writeParameters(p quant.Params, part quant.Part) error {
+	err := t.step.record.WriteParams(p, part.Group, func(suffix string, data []byte, off int64) error {
+		return putRaw(t.stream, t.out, t.step.info.Name+suffix, data, off)
+	})
+	if err != nil && !errors.As(err, new(*safetensors.Error)) {
+		return inTensor(t.in, t.step.info.Name, err)
+	}
+	return err
+}
+
 // read reads elements, as it does so many times, and lends memory for their codes.
 func (t *quantizeTask[T]) read(b *workbench, piece quant.Part, times int64) (x []T, codes []uint8, err error) {
 	x, codes = lend[T](&b.in, piece.Len), lend[uint8](&b.out, piece.Bytes)
-	return x, codes, getAgain(t.stream, t.in, t.info.Name, x, int64(piece.First)*sizeOf[T](), times)
+	return x, codes, getAgain(t.stream, t.in, t.step.info.Name, x, int64(piece.First)*sizeOf[T](), times)
 }

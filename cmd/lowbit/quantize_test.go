@@ -65,8 +65,8 @@ func TestQuantizeStorage(t *testing.T) {
 			for _, name := range names {
 				assert.Equal(t, want.tensors[name], got.tensors[name])
 			}
-			for _, suffix := range []string{".scale", ".zero_point", ".minval"} {
-				assert.Equal(t, want.tensors["even"+suffix], quantized.tensors["even"+suffix])
+			if !strings.HasPrefix(c.dtype, "float4") {
+				assert.Equal(t, want.tensors["even.scale"], quantized.tensors["even.scale"])
 			}
 		})
 	}
@@ -110,9 +110,10 @@ func TestQuantizeAlone(t *testing.T) {
 	assert.Contains(t, r.stderr, `tensor "not"`)
 	quantized := load(t, codes)
 	assert.Equal(t, []string{
-		"divides", "divides.scale", "divides.zero_point", "divides.minval", "not", "empty", "n", "half", "half.scale", "half.zero_point", "half.minval", "skipped",
+		"divides", "divides.scale", "not", "empty", "n", "half", "half.scale", "skipped",
 	}, quantized.names)
 	assert.Equal(t, "pt", quantized.metadata["format"])
+	assert.Equal(t, safetensors.F16, quantized.tensors["half.scale"].dtype)
 	works(t, "dequantize", "-o", values, codes)
 	before, after := load(t, in), load(t, values)
 	assert.Equal(t, before.metadata, after.metadata)
@@ -140,24 +141,77 @@ func TestQuantizeEmpty(t *testing.T) {
 	assert.Equal(t, load(t, in).tensors, load(t, codes).tensors)
 }
 
-// A file may be quantized bit by bit, with a spec for each part; one dequantize undoes it.
-func TestQuantizeInParts(t *testing.T) {
-	in := save(t, place(t, "in"), ramp("a", 4, 8), ramp("b", 4, 8))
-	first, second, codes, values, fakes := place(t, "first"), place(t, "second"), place(t, "codes"), place(t, "values"), place(t, "fakes")
-	works(t, "quantize", "--spec", int8Spec, "--include", "a", "-o", first, in)
-	works(t, "quantize", "--spec", int4Blocks, "--pack", "-o", second, first)
-	assert.Equal(t, load(t, first).tensors["a.scale"], load(t, second).tensors["a.scale"], "a parameter is not a weight")
-	works(t, "dequantize", "-o", values, second)
-	got := load(t, values)
-	for name, spec := range map[string]string{"a": int8Spec, "b": int4Blocks} {
-		works(t, "fakequant", "--spec", spec, "-o", fakes, in)
-		assert.Equal(t, load(t, fakes).tensors[name], got.tensors[name])
-	}
-	// In fakequant, too, the codes and their parameters are left alone.
-	r := lowbit(t, "fakequant", "--spec", int8Spec, "-o", codes, second)
+// What is quantized already is not quantized again; fakequant leaves it alone.
+func TestQuantizeTwice(t *testing.T) {
+	dir := t.TempDir()
+	in, codes, out := save(t, filepath.Join(dir, "in"), ramp("a", 4, 8), ramp("b", 4, 8)), filepath.Join(dir, "codes"), filepath.Join(dir, "out")
+	works(t, "quantize", "--spec", int8Spec, "-o", codes, in)
+	fails(t, exitFailed, []string{codes, "quantized already", "lowbit", "dequantize it first"}, "quantize", "--spec", int8Spec, "-o", out, codes)
+	r := lowbit(t, "fakequant", "--spec", int8Spec, "-o", out, codes)
 	assert.Equal(t, exitOK, r.status)
 	assert.Contains(t, r.stderr, "no tensor is selected")
-	assert.Equal(t, load(t, second), load(t, codes))
+	assert.Equal(t, load(t, codes), load(t, out))
+}
+
+// Beside the codes lies what the formula needs, in the least type that holds it.
+func TestQuantizeLayout(t *testing.T) {
+	bf16, f16, f32, e8m0, i8, u8 := safetensors.BF16, safetensors.F16, safetensors.F32, safetensors.F8_E8M0, safetensors.I8, safetensors.U8
+	type types = map[string]safetensors.DType
+	in, codes, values, fakes := place(t, "in"), place(t, "codes"), place(t, "values"), place(t, "fakes")
+	for _, c := range []struct {
+		spec string
+		was  safetensors.DType
+		want types
+	}{
+		{`{"dtype":"int8"}`, f32, types{"scale": f32}},
+		{`{"dtype":"int8"}`, f16, types{"scale": f16}},
+		{`{"dtype":"int4","qscheme":"symmetric_with_clipping"}`, bf16, types{"scale": bf16}},
+		{`{"dtype":"uint4"}`, bf16, types{"scale": bf16}},
+		{`{"dtype":"uint8","qscheme":"asymmetric"}`, bf16, types{"scale": bf16, "zero_point": u8}},
+		{`{"dtype":"int2","qscheme":"asymmetric"}`, f16, types{"scale": f16, "zero_point": i8}},
+		{`{"dtype":"uint4","qscheme":"asymmetric","qformulation":"minval"}`, bf16, types{"scale": bf16, "minval": bf16}},
+		{`{"dtype":"int4","qformulation":"minval"}`, f32, types{"scale": f32, "minval": f32}},
+		{`{"dtype":"int8","float_range":[-0.7,null]}`, bf16, types{"scale": bf16}},
+		{`{"dtype":"uint4","qscheme":"asymmetric","qformulation":"minval","float_range":[-0.7,null]}`, f16, types{"scale": f16, "minval": f16}},
+		{`{"dtype":"uint4","qscheme":"asymmetric","qformulation":"minval","float_range":[-0.7,0.7]}`, f16, types{"scale": f32, "minval": f32}},
+		{`{"dtype":"float8_e5m2"}`, bf16, types{"scale": bf16}},
+		{`{"dtype":"float8_e4m3fn","scale_dtype":"float8_e8m0fnu"}`, bf16, types{"scale": e8m0}},
+		{`{"dtype":"float4_e2m1fn_x2"}`, f16, types{"scale": e8m0}},
+	} {
+		save(t, in, noise("w", c.was, 8, 16))
+		works(t, "quantize", "--pack", "--spec", c.spec, "-o", codes, in)
+		got := types{}
+		for name, x := range load(t, codes).tensors {
+			if suffix, ok := strings.CutPrefix(name, "w."); ok {
+				got[suffix] = x.dtype
+			}
+		}
+		assert.Equal(t, c.want, got, c.spec)
+		works(t, "dequantize", "-o", values, codes)
+		works(t, "fakequant", "--mask", "none", "--spec", c.spec, "-o", fakes, in)
+		assert.Equal(t, load(t, fakes).tensors["w"], load(t, values).tensors["w"], c.spec)
+	}
+}
+
+// A file of the first edition has parameters of four bytes, all of them, and a spec for each tensor.
+func TestFirstEdition(t *testing.T) {
+	in, codes, first, values, want := place(t, "in"), place(t, "codes"), place(t, "first"), place(t, "values"), place(t, "want")
+	save(t, in, noise("w", safetensors.BF16, 4, 8))
+	for _, spec := range []string{`{"dtype":"uint4"}`, `{"dtype":"int4","qscheme":"asymmetric"}`, `{"dtype":"uint4","qscheme":"asymmetric","qformulation":"minval"}`, `{"dtype":"float4_e2m1fn_x2"}`} {
+		works(t, "quantize", "--pack", "--spec", spec, "-o", codes, in)
+		works(t, "dequantize", "-o", want, codes)
+		works(t, "fakequant", "--mask", "none", "--spec", spec, "-o", first, in)
+		parameters, w := load(t, first), load(t, codes).tensors["w"]
+		tensors := []tensor{w}
+		for _, suffix := range []string{".scale", ".zero_point", ".minval"} {
+			if x, ok := parameters.tensors["w"+suffix]; ok {
+				tensors = append(tensors, x)
+			}
+		}
+		saveWith(t, first, map[string]string{"lowbit": `{"version":1,"tensors":{"w":{"spec":` + spec + `,"dtype":"BF16","shape":[4,8],"packed":true}}}`}, tensors...)
+		works(t, "dequantize", "-o", values, first)
+		assert.Equal(t, load(t, want), load(t, values), spec)
+	}
 }
 
 // What __metadata__ says is not trusted.
@@ -165,7 +219,7 @@ func TestRecords(t *testing.T) {
 	dir := t.TempDir()
 	bad, out := filepath.Join(dir, "bad"), filepath.Join(dir, "out")
 	codes := place(t, "codes")
-	works(t, "quantize", "--pack", "--spec", `{"dtype":"int4"}`, "-o", codes, save(t, place(t, "in"), ramp("w", 2, 3)))
+	works(t, "quantize", "--pack", "--spec", `{"dtype":"int4","qscheme":"asymmetric"}`, "-o", codes, save(t, place(t, "in"), ramp("w", 2, 3)))
 	good := load(t, codes)
 	fails(t, exitFailed, []string{"in", "__metadata__"}, "dequantize", "-o", out, save(t, filepath.Join(dir, "in"), ramp("w", 4)))
 
@@ -175,13 +229,15 @@ func TestRecords(t *testing.T) {
 		record changes
 		words  []string
 	}{
-		"version":             {changes{"version": 2}, nil, []string{"__metadata__", "version", "2"}},
-		"no such tensor":      {changes{"tensors": changes{"v": changes{}}}, nil, []string{`tensor "v"`, "missing"}},
+		"version":             {changes{"version": 3}, nil, []string{"__metadata__", "version", "3"}},
+		"no such tensor":      {changes{"tensors": changes{"v": changes{"spec": 0, "dtype": "F32", "shape": []int{1}}}}, nil, []string{`tensor "v"`, "missing"}},
 		"tensors is no map":   {changes{"tensors": 1}, nil, []string{"__metadata__"}},
 		"no spec":             {nil, changes{"spec": nil}, []string{`tensor "w"`, "spec"}},
-		"wrong spec":          {nil, changes{"spec": changes{"dtype": "int5"}}, []string{"__metadata__", "dtype", "int5"}},
-		"another spec":        {nil, changes{"spec": changes{"dtype": "int8"}}, []string{`tensor "w"`, "U8", "I8"}},
-		"another float spec":  {nil, changes{"spec": changes{"dtype": "float4_e2m1fn_x2"}}, []string{`tensor "w"`, "F4"}},
+		"wrong spec":          {changes{"specs": []changes{{"dtype": "int5"}}}, nil, []string{"__metadata__", "specs[0]", "dtype", "int5"}},
+		"no such spec":        {nil, changes{"spec": 1}, []string{`tensor "w"`, "__metadata__", "spec is 1"}},
+		"spec in its place":   {nil, changes{"spec": changes{"dtype": "int4"}}, []string{`tensor "w"`, "__metadata__", "spec"}},
+		"another spec":        {changes{"specs": []changes{{"dtype": "int8"}}}, nil, []string{`tensor "w"`, "U8", "I8"}},
+		"another float spec":  {changes{"specs": []changes{{"dtype": "float4_e2m1fn_x2"}}}, nil, []string{`tensor "w"`, "F4"}},
 		"type":                {nil, changes{"dtype": "I64"}, []string{`tensor "w"`, "I64", "BF16"}},
 		"unpacked":            {nil, changes{"packed": false}, []string{`tensor "w"`, "I8"}},
 		"another shape":       {nil, changes{"shape": []int{2, 5}}, []string{`tensor "w"`, "[2,2]", "[2,3]"}},
@@ -222,8 +278,9 @@ func TestRecords(t *testing.T) {
 	}{
 		"no scale":          {"w.scale", nil, []string{`tensor "w"`, "w.scale"}},
 		"no zero point":     {"w.zero_point", nil, []string{`tensor "w"`, "w.zero_point"}},
+		"wide zero point":   {"w.zero_point", []tensor{of("w.zero_point", safetensors.I32, []int{1, 1}, int32(1))}, []string{`tensor "w.zero_point"`, "I32", "I8"}},
 		"type of scale":     {"w.scale", []tensor{of("w.scale", safetensors.I32, []int{1, 1}, int32(1))}, []string{`tensor "w.scale"`, "I32", "F32"}},
-		"shape of minval":   {"w.minval", []tensor{of("w.minval", safetensors.F32, []int{2, 1}, float32(1), 1)}, []string{`tensor "w.minval"`, "[2,1]", "[1,1]"}},
+		"another shape":     {"w.zero_point", []tensor{of("w.zero_point", safetensors.I8, []int{2, 1}, int8(1), 1)}, []string{`tensor "w.zero_point"`, "[2,1]", "[1,1]"}},
 		"no codes":          {"w", nil, []string{`tensor "w"`, "missing"}},
 		"codes of one type": {"w", []tensor{of("w", safetensors.I8, []int{2, 2}, int8(1), 1, 1, 1)}, []string{`tensor "w"`, "I8", "U8"}},
 	} {
@@ -240,7 +297,7 @@ func TestRecords(t *testing.T) {
 	}
 	t.Run("groups do not divide", func(t *testing.T) {
 		tensors := []tensor{good.tensors["w"]}
-		for _, suffix := range []string{".scale", ".zero_point", ".minval"} {
+		for _, suffix := range []string{".scale", ".zero_point"} {
 			x := good.tensors["w"+suffix]
 			x.shape, x.data = []int{1, 2}, append(x.data, x.data...)
 			tensors = append(tensors, x)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,17 +43,9 @@ type workbench struct {
 	params  quant.Params
 }
 
-// newStream prepares to read those tensors and to write what w has.
-func (t *tool) newStream(what string, w *safetensors.Writer, inputs ...*safetensors.File) *stream {
-	s := &stream{crew: t.newCrew(min(t.workers, int(room/pieceSize))), what: what, begun: time.Now()}
-	for _, info := range w.Tensors() {
-		s.after += info.Size
-	}
-	for _, f := range inputs {
-		for _, info := range f.Tensors() {
-			s.before += info.Size
-		}
-	}
+// newStream prepares to read and to write tensors of so many bytes.
+func (t *tool) newStream(what string, before, after int64) *stream {
+	s := &stream{crew: t.newCrew(min(t.workers, int(room/pieceSize))), what: what, begun: time.Now(), before: before, after: after}
 	s.progress = newProgress(t.stderr, what, s.before+s.after, true)
 	return s
 }
@@ -97,6 +88,14 @@ func (s *stream) commit(files *files, out *safetensors.Writer, others ...*safete
 	return nil
 }
 
+// size counts the bytes of tensors.
+func size(tensors []safetensors.Info) (n int64) {
+	for _, t := range tensors {
+		n += t.Size
+	}
+	return n
+}
+
 // closing is where the closing line goes: standard output, unless it is OUT, or OUT may end up in it as a device does.
 func (s *stream) closing(out string) io.Writer {
 	info, err := os.Stat(out)
@@ -133,6 +132,7 @@ func (s *stream) do(task func(b *workbench) error) error {
 
 // copy begins to copy a tensor as it is.
 func (s *stream) copy(w *safetensors.Writer, f *safetensors.File, info safetensors.Info) error {
+	s.progress.name(info.Name)
 	for off := int64(0); off < info.Size; off += pieceSize {
 		if err := s.do(func(b *workbench) error {
 			piece := lend[uint8](&b.in, int(min(pieceSize, info.Size-off)))
@@ -163,38 +163,15 @@ func getAgain[E element](s *stream, f *safetensors.File, name string, elements [
 
 // put writes elements of a tensor to its byte off on. On a machine with the other order of bytes they are turned round for a while.
 func put[E element](s *stream, w *safetensors.Writer, name string, elements []E, off int64) error {
-	bytes := bytesOf(elements)
-	s.progress.add(int64(len(bytes)))
 	toggleEndian(elements)
 	defer toggleEndian(elements)
+	return putRaw(s, w, name, bytesOf(elements), off)
+}
+
+// putRaw writes bytes of a tensor as they are.
+func putRaw(s *stream, w *safetensors.Writer, name string, data []byte, off int64) error {
+	s.progress.add(int64(len(data)))
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return w.WriteTensor(name, bytes, off)
-}
-
-// putParameters writes parameters of a tensor, those of its groups from first on.
-func putParameters(s *stream, w *safetensors.Writer, tensor string, d quant.DType, p quant.Params, first int) error {
-	off := 4 * int64(first)
-	if err := put(s, w, tensor+scaleSuffix, p.Scale, off); err != nil || d.IsFloat() {
-		return err
-	}
-	if err := put(s, w, tensor+zeroPointSuffix, p.ZeroPoint, off); err != nil {
-		return err
-	}
-	return put(s, w, tensor+minvalSuffix, p.MinVal, off)
-}
-
-// getParameters reads the parameters of a part of a tensor, in the memory of p if there is enough.
-func getParameters(s *stream, f *safetensors.File, tensor string, d quant.DType, p *quant.Params, part quant.Part) error {
-	off := 4 * int64(part.Group)
-	p.Scale = slices.Grow(p.Scale[:0], part.Groups)[:part.Groups]
-	if err := get(s, f, tensor+scaleSuffix, p.Scale, off); err != nil || d.IsFloat() {
-		return err
-	}
-	p.ZeroPoint = slices.Grow(p.ZeroPoint[:0], part.Groups)[:part.Groups]
-	if err := get(s, f, tensor+zeroPointSuffix, p.ZeroPoint, off); err != nil {
-		return err
-	}
-	p.MinVal = slices.Grow(p.MinVal[:0], part.Groups)[:part.Groups]
-	return get(s, f, tensor+minvalSuffix, p.MinVal, off)
+	return w.WriteTensor(name, data, off)
 }

@@ -143,7 +143,7 @@ func TestStreamFailures(t *testing.T) {
 	inPieces(t, 1024, 1024)
 	goroutines := runtime.NumGoroutine()
 	for _, spec := range []string{int8Spec, `{"dtype":"int8","granularity":{"type":"per_channel","axis":0}}`} {
-		works(t, "quantize", "--spec", spec, "-o", codes, in)
+		lowbit(t, "quantize", "--spec", spec, "-o", codes, in)
 		for _, command := range [][]string{{"quantize", "--spec", spec, in}, {"quantize", "--spec", spec, "--exclude", "a|d", in}, {"fakequant", "--spec", spec, in}, {"dequantize", codes}} {
 			source := command[len(command)-1]
 			whole, err := os.Stat(source)
@@ -158,7 +158,7 @@ func TestStreamFailures(t *testing.T) {
 					break
 				}
 				assert.Equal(t, exitFailed, r.status)
-				assert.Equal(t, "lowbit: interrupted\n", r.stderr)
+				assert.True(t, strings.HasSuffix(r.stderr, "lowbit: interrupted\n"), r.stderr)
 				assert.Empty(t, r.stdout)
 				assert.Equal(t, []string{"codes", "in"}, entries(t, dir))
 			}
@@ -181,8 +181,8 @@ func TestStreamFailures(t *testing.T) {
 func TestClosingLine(t *testing.T) {
 	in, codes := save(t, place(t, "in"), ramp("a", 10, 10), ramp("b", 3)), place(t, "codes")
 	const rest = ` in [0-9.e+-]+ s, [0-9.e+-]+ GB/s read and written\n$`
-	assert.Regexp(t, `^quantize: 412 bytes to 127`+rest, works(t, "quantize", "--spec", int8Spec, "-o", codes, in))
-	assert.Regexp(t, `^dequantize: 127 bytes to 412`+rest, works(t, "dequantize", "-o", in, codes))
+	assert.Regexp(t, `^quantize: 412 bytes to 111`+rest, works(t, "quantize", "--spec", int8Spec, "-o", codes, in))
+	assert.Regexp(t, `^dequantize: 111 bytes to 412`+rest, works(t, "dequantize", "-o", in, codes))
 	assert.Regexp(t, `^fakequant: 824 bytes to 539`+rest, works(t, "fakequant", "--spec", int8Spec, "-o", codes, in, in))
 }
 

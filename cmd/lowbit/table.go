@@ -1,55 +1,122 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// table is printed with its columns aligned, numbers to the right.
+// table is written line by line, with its columns aligned, so that it needs no more memory for a million lines than for a thousand. No line
+// is longer than mostColumns.
 type table struct {
-	head  []string // a column whose head begins with > is aligned to the right
-	lines [][]string
+	columns []column
+	w       *bufio.Writer
+	held    [][]string // the first lines, until the widths are known
+	flowing bool
 }
 
-func (t *table) add(cells ...string) { t.lines = append(t.lines, cells) }
-
-// print prints the table, two spaces between its columns.
-func (t *table) print(w io.Writer) error {
-	head := make([]string, len(t.head))
-	width := make([]int, len(t.head))
-	for i, h := range t.head {
-		head[i] = strings.TrimPrefix(h, ">")
-	}
-	lines := slices.Concat([][]string{head}, t.lines)
-	for _, cells := range lines {
-		for i, cell := range cells {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var text strings.Builder
-	for _, cells := range lines {
-		var line strings.Builder
-		for i, cell := range cells {
-			room := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if strings.HasPrefix(t.head[i], ">") {
-				cell = room + cell
-			} else {
-				cell += room
-			}
-			line.WriteString(cell + "  ")
-		}
-		text.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
+// column is one of a table: a head that begins with > aligns it to the right.
+type column struct {
+	head string
+	most int // columns of the screen that a cell may have
+	wide int // columns that it has
 }
 
-// printable quotes a name from a file where it would break the line.
+const (
+	mostColumns = 200
+	gap         = "  "
+	mostHeld    = 1000 // lines that decide how wide columns are
+)
+
+// newTable begins a table.
+func newTable(w io.Writer, columns ...column) *table {
+	t := &table{columns: columns, w: bufio.NewWriter(w)}
+	head := make([]string, len(columns))
+	for i, c := range columns {
+		head[i] = strings.TrimPrefix(c.head, ">")
+	}
+	t.add(head...)
+	return t
+}
+
+// add adds a line. Cells that are too long are cut in the middle.
+func (t *table) add(cells ...string) {
+	for i, c := range cells {
+		cells[i] = cut(c, t.columns[i].most)
+	}
+	if t.flowing {
+		t.write(cells)
+		return
+	}
+	if t.held = append(t.held, cells); len(t.held) > mostHeld {
+		t.flow()
+	}
+}
+
+// flow writes what was held.
+func (t *table) flow() {
+	for _, cells := range t.held {
+		for i, cell := range cells {
+			t.columns[i].wide = max(t.columns[i].wide, utf8.RuneCountInString(cell))
+		}
+	}
+	for _, cells := range t.held {
+		t.write(cells)
+	}
+	t.held, t.flowing = nil, true
+}
+
+func (t *table) write(cells []string) {
+	var line strings.Builder
+	for i, cell := range cells {
+		c := t.columns[i]
+		room := strings.Repeat(" ", max(0, c.wide-utf8.RuneCountInString(cell)))
+		if strings.HasPrefix(c.head, ">") {
+			cell = room + cell
+		} else {
+			cell += room
+		}
+		line.WriteString(cell + gap)
+	}
+	t.w.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+}
+
+// flush writes what was added so far, for who is waiting.
+func (t *table) flush() error {
+	if !t.flowing {
+		t.flow()
+	}
+	return t.w.Flush()
+}
+
+// lines tells whether there is more than the head.
+func (t *table) lines() bool { return t.flowing || len(t.held) > 1 }
+
+// cut cuts a text that has more than so many characters in its middle.
+func cut(s string, most int) string {
+	if len(s) <= most || utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	const mark = "..."
+	keep := most - len(mark)
+	begin, end := 0, len(s)
+	for range keep - keep/2 {
+		_, n := utf8.DecodeRuneInString(s[begin:])
+		begin += n
+	}
+	for range keep / 2 {
+		_, n := utf8.DecodeLastRuneInString(s[:end])
+		end -= n
+	}
+	return s[:begin] + mark + s[end:]
+}
+
+// printable makes a name from a file, or a file's, fit for a line: quoted where it would break it, and cut where it is absurdly long.
 func printable(name string) string {
+	name = cut(name, mostColumns)
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) {
 		return strconv.Quote(name)
 	}

@@ -25,7 +25,6 @@ func TestUsage(t *testing.T) {
 		words []string
 		args  []string
 	}{
-		"no command":                {[]string{"demo", "fakequant"}, nil},
 		"unknown command":           {[]string{"frobnicate"}, []string{"frobnicate"}},
 		"unknown flag":              {[]string{"--frobnicate"}, []string{"demo", "--frobnicate"}},
 		"too many arguments":        {[]string{"another"}, []string{"inspect", in, "another"}},
@@ -35,7 +34,14 @@ func TestUsage(t *testing.T) {
 		"no output":                 {[]string{"--output"}, []string{"quantize", "--spec", int8Spec, in}},
 		"no input":                  {[]string{"IN"}, fakequant("--spec", int8Spec)},
 		"two inputs":                {[]string{"other"}, quantize("--spec", int8Spec, in, "other")},
-		"spec is no JSON":           {[]string{"--spec", "spec"}, fakequant("--spec", "int8", in)},
+		"spec is no JSON":           {[]string{"--spec", `"int8"`, "spec in JSON", `{"dtype":"int4"`, "@FILE", "--preset"}, fakequant("--spec", "int8", in)},
+		"spec twice":                {[]string{"--spec", "twice"}, quantize("--spec", int8Spec, "--spec", int4Blocks, in)},
+		"output twice":              {[]string{"--output", "twice"}, quantize("--spec", int8Spec, "--output", "elsewhere", in)},
+		"no preset of that name":    {[]string{"--preset", `"int5"`, "lowbit presets", "int4-g32"}, quantize("--preset", "int5", in)},
+		"preset and spec":           {[]string{"--preset", "--spec", "one of them"}, quantize("--preset", "int8", "--spec", int8Spec, in)},
+		"recipe in no file":         {[]string{"--recipe", "nowhere.json", "no such file"}, quantize("--recipe", "nowhere.json", in)},
+		"recipe that is no list":    {[]string{"--recipe", "wrong.json", "no JSON list"}, quantize("--recipe", wrong, in)},
+		"wrong way with NaN":        {[]string{"--non-finite", "ignore", "warn"}, quantize("--non-finite", "ignore", "--spec", int8Spec, in)},
 		"spec with a wrong value":   {[]string{"--spec", "dtype", "int5", "int4"}, fakequant("--spec", `{"dtype":"int5"}`, in)},
 		"spec with a wrong field":   {[]string{"--spec", "dtyp"}, fakequant("--spec", `{"dtyp":"int8"}`, in)},
 		"spec with text behind":     {[]string{"--spec"}, quantize("--spec", int8Spec+"}", in)},
@@ -90,7 +96,8 @@ func TestEnvironment(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	all := works(t, "--help")
-	for _, command := range []string{"demo", "fakequant", "quantize", "dequantize", "inspect", "compare", "cpu", "bench"} {
+	assert.Equal(t, all, works(t), "nothing is asked for")
+	for _, command := range []string{"demo", "fakequant", "quantize", "dequantize", "inspect", "compare", "cpu", "bench", "presets"} {
 		assert.Contains(t, all, "\n  "+command)
 		help := works(t, command, "--help")
 		assert.Contains(t, help, "--isa")

@@ -1,0 +1,200 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Companion is a tensor that lies beside the codes of a quantized one: a parameter of each of its groups.
+type Companion struct {
+	Suffix string // of the quantized tensor's name
+	DType  safetensors.DType
+}
+
+const (
+	scaleSuffix     = ".scale"
+	zeroPointSuffix = ".zero_point"
+	minvalSuffix    = ".minval"
+)
+
+// Companions are what lies beside a tensor's codes.
+func (r Record) Companions() []Companion {
+	if r.first {
+		if r.Spec.DType.IsFloat() {
+			return []Companion{{scaleSuffix, safetensors.F32}}
+		}
+		return []Companion{{scaleSuffix, safetensors.F32}, {zeroPointSuffix, safetensors.I32}, {minvalSuffix, safetensors.F32}}
+	}
+	scale := r.scaleType()
+	list := []Companion{{scaleSuffix, scale}}
+	switch s := r.Spec; {
+	case s.Formulation == quant.MinVal:
+		list = append(list, Companion{minvalSuffix, scale})
+	case s.Scheme == quant.Asymmetric:
+		list = append(list, Companion{zeroPointSuffix, storageTypes[s.DType.Storage()]})
+	}
+	return list
+}
+
+// scaleType is the least type that holds every scale.
+func (r Record) scaleType() safetensors.DType {
+	switch s := r.Spec; {
+	case s.ScaleDType == quant.ScaleE8M0 || s.DType == quant.Float4E2M1FN:
+		return safetensors.F8_E8M0
+	case s.FloatRange.Fixed():
+		return safetensors.F32
+	}
+	return r.DType
+}
+
+// Bits counts the bits that a tensor takes in a file, with that many groups: its codes and what lies beside them.
+func (r Record) Bits(groups int) int64 {
+	dtype, shape := r.Stored()
+	bits := int64(dtype.Bits()) * int64(shape.Elements())
+	for _, c := range r.Companions() {
+		bits += int64(c.DType.Bits()) * int64(groups)
+	}
+	return bits
+}
+
+// WriteParams hands over the parameters of a part of a tensor, those of its groups from first on, as the bytes of its companions.
+func (r Record) WriteParams(p quant.Params, first int, write func(suffix string, data []byte, off int64) error) error {
+	var data []byte
+	for _, c := range r.Companions() {
+		size := c.DType.Bits() / 8
+		data = slices.Grow(data[:0], size*len(p.Scale))[:size*len(p.Scale)]
+		if err := c.encode(data, p); err != nil {
+			return err
+		}
+		if err := write(c.Suffix, data, int64(size)*int64(first)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadParams asks for the bytes of the companions, and sets the parameters of a part of a tensor, those of n groups from first on. It
+// uses the memory of p if there is enough.
+func (r Record) ReadParams(p *quant.Params, first, n int, read func(suffix string, data []byte, off int64) error) error {
+	p.Scale = slices.Grow(p.Scale[:0], n)[:n]
+	p.ZeroPoint, p.MinVal = p.ZeroPoint[:0], p.MinVal[:0]
+	var data []byte
+	for _, c := range r.Companions() {
+		size := c.DType.Bits() / 8
+		data = slices.Grow(data[:0], size*n)[:size*n]
+		if err := read(c.Suffix, data, int64(size)*int64(first)); err != nil {
+			return err
+		}
+		c.decode(p, data, n)
+	}
+	// The zero point of a symmetric scheme is not stored.
+	if middle := r.zeroPoint(); middle != 0 && len(p.ZeroPoint) == 0 {
+		p.ZeroPoint = slices.Grow(p.ZeroPoint, n)[:n]
+		for i := range p.ZeroPoint {
+			p.ZeroPoint[i] = middle
+		}
+	}
+	return nil
+}
+
+// zeroPoint is that of every group of a symmetric scheme.
+func (r Record) zeroPoint() int32 {
+	if r.Spec.DType.IsFloat() || r.Spec.Formulation == quant.MinVal {
+		return 0
+	}
+	lo, hi := r.Spec.QuantRange()
+	return int32((lo + hi + 1) / 2)
+}
+
+// floats are what a companion of floating-point numbers holds.
+func (c Companion) floats(p *quant.Params) *[]float32 {
+	if c.Suffix == minvalSuffix {
+		return &p.MinVal
+	}
+	return &p.Scale
+}
+
+// encode writes the values as little-endian bytes. Each has to be one of the type's.
+func (c Companion) encode(data []byte, p quant.Params) error {
+	le := binary.LittleEndian
+	if c.Suffix == zeroPointSuffix {
+		for i, z := range p.ZeroPoint {
+			data[i] = uint8(z)
+			if back := c.integer(data[i]); back != z {
+				return fmt.Errorf("zero point %d is not one of %v", z, c.DType)
+			}
+		}
+		return nil
+	}
+	for i, v := range *c.floats(&p) {
+		back := v
+		switch c.DType {
+		case safetensors.F32:
+			le.PutUint32(data[4*i:], math.Float32bits(v))
+		case safetensors.F16:
+			h := float16.Fromfloat32(v)
+			le.PutUint16(data[2*i:], h.Bits())
+			back = h.Float32()
+		case safetensors.BF16:
+			h := bf16.FromFloat32(v)
+			le.PutUint16(data[2*i:], uint16(h))
+			back = h.Float32()
+		case safetensors.F8_E8M0:
+			e := fp8.E8M0FromFloat32(v)
+			data[i] = uint8(e)
+			back = e.Float32()
+		}
+		if back != v && v == v {
+			return fmt.Errorf("%s of %v is not one of %v", c.Suffix[1:], v, c.DType)
+		}
+	}
+	return nil
+}
+
+// decode reads n values.
+func (c Companion) decode(p *quant.Params, data []byte, n int) {
+	le := binary.LittleEndian
+	if c.Suffix == zeroPointSuffix {
+		p.ZeroPoint = slices.Grow(p.ZeroPoint, n)[:n]
+		for i := range p.ZeroPoint {
+			if c.DType == safetensors.I32 {
+				p.ZeroPoint[i] = int32(le.Uint32(data[4*i:]))
+			} else {
+				p.ZeroPoint[i] = c.integer(data[i])
+			}
+		}
+		return
+	}
+	values := c.floats(p)
+	*values = slices.Grow((*values)[:0], n)[:n]
+	for i := range *values {
+		v := &(*values)[i]
+		switch c.DType {
+		case safetensors.F32:
+			*v = math.Float32frombits(le.Uint32(data[4*i:]))
+		case safetensors.F16:
+			*v = float16.Frombits(le.Uint16(data[2*i:])).Float32()
+		case safetensors.BF16:
+			*v = bf16.BFloat16(le.Uint16(data[2*i:])).Float32()
+		case safetensors.F8_E8M0:
+			*v = fp8.E8M0(data[i]).Float32()
+		}
+	}
+}
+
+// integer is the zero point in a byte.
+func (c Companion) integer(b byte) int32 {
+	if c.DType == safetensors.I8 {
+		return int32(int8(b))
+	}
+	return int32(b)
+}

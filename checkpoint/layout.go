@@ -1,0 +1,35 @@
+// # Lowbit's own files
+//
+// A tensor T that Lowbit has quantized is several tensors of a safetensors file. T itself holds the codes:
+//
+//	codes                            type              shape
+//	int8, and narrower unpacked      I8                that of the tensor
+//	uint8, and narrower unpacked     U8                that of the tensor
+//	float8_e4m3fn, float8_e5m2       F8_E4M3, F8_E5M2  that of the tensor
+//	float4_e2m1fn_x2 unpacked        F8_E4M3           that of the tensor
+//	float4_e2m1fn_x2 packed          F4                that of the tensor, whose last axis is even
+//	int4, int2, uint4, uint2 packed  U8                the last axis in bytes, each row padded with zeros; [1] for a scalar
+//
+// In a packed byte the first code has the lowest bits. Beside T lies what its formula needs, one value per group, shaped as the number of
+// groups along each axis of T:
+//
+//	T.scale       F8_E8M0 if scales are powers of two, else the type that they were rounded to when they were computed: the tensor's own,
+//	              F32 if float_range fixes both ends
+//	T.zero_point  the type of unpacked codes; only in the zp formulation of an asymmetric scheme. A symmetric one has the zero point 0 if
+//	              codes are signed, the middle code 2^(n-1) of n bits if not.
+//	T.minval      the type of the scale; only in the minval formulation
+//
+// The values are those of quant.Params, exactly: each type holds what is computed.
+//
+// How each tensor was quantized is JSON under the key "lowbit" of the file's __metadata__:
+//
+//	{"version": 2,
+//	 "specs": [{"dtype": "int4", "granularity": {"type": "per_block", "axis": -1, "block_size": 32}, ...}],
+//	 "tensors": {"T": {"spec": 0, "dtype": "BF16", "shape": [4096, 4096], "packed": true}}}
+//
+// A spec is what quant.ParseSpec takes; spec is its position in specs. dtype and shape are what the tensor had. packed is left out where
+// a code has a byte. A tensor of the file that is neither listed nor a companion of one that is, is not quantized.
+//
+// In version 1 a tensor's spec is an object in the place of its position, scales and minvals are F32 and zero points I32, and integers
+// have all three.
+package checkpoint

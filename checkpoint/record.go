@@ -1,0 +1,229 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// RecordsKey is the key of a file's __metadata__ under which Lowbit says how its tensors were quantized.
+const RecordsKey = "lowbit"
+
+// recordsVersion is that of the records' form.
+const recordsVersion = 2
+
+// Record says how a tensor was quantized: all that it takes, beside the file, to get its values back.
+type Record struct {
+	Spec   quant.Spec
+	DType  safetensors.DType // what the tensor was: F32, F16 or BF16
+	Shape  safetensors.Shape
+	Packed bool // codes of less than a byte
+	first  bool // as version 1 has it: parameters of four bytes
+}
+
+// Records are those of a file's quantized tensors, by their names.
+type Records map[string]Record
+
+// recordsJSON is the value of RecordsKey.
+type recordsJSON struct {
+	Version int                   `json:"version"`
+	Specs   []json.RawMessage     `json:"specs,omitempty"`
+	Tensors map[string]recordJSON `json:"tensors"`
+}
+
+type recordJSON struct {
+	Spec   json.RawMessage `json:"spec"`
+	DType  string          `json:"dtype"`
+	Shape  []int           `json:"shape"`
+	Packed bool            `json:"packed,omitempty"`
+}
+
+// ReadRecords reads a file's records and holds them against its tensors. They are nil if the file has none.
+func ReadRecords(f *safetensors.File) (Records, error) {
+	text, ok := f.Metadata()[RecordsKey]
+	if !ok {
+		return nil, nil
+	}
+	records, err := parseRecords(text)
+	if err != nil {
+		e := &safetensors.Error{File: f.Name(), Err: fmt.Errorf("__metadata__: %s: %w", RecordsKey, err)}
+		if of, ok := errors.AsType[*safetensors.Error](err); ok {
+			e.Tensor, e.Err = of.Tensor, fmt.Errorf("__metadata__: %s: %w", RecordsKey, of.Err)
+		}
+		return nil, e
+	}
+	for _, name := range slices.Sorted(maps.Keys(records)) {
+		if err := records[name].check(f, name); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+func parseRecords(text string) (Records, error) {
+	var content recordsJSON
+	if err := json.Unmarshal([]byte(text), &content); err != nil {
+		return nil, err
+	}
+	if content.Version != 1 && content.Version != recordsVersion {
+		return nil, fmt.Errorf("version is %d, want 1 or %d", content.Version, recordsVersion)
+	}
+	specs := make([]quant.Spec, len(content.Specs))
+	for i, text := range content.Specs {
+		var err error
+		if specs[i], err = quant.ParseSpec(text); err != nil {
+			return nil, fmt.Errorf("specs[%d]: %w", i, err)
+		}
+	}
+	records := make(Records, len(content.Tensors))
+	for name, t := range content.Tensors {
+		r, err := t.record(specs, content.Version)
+		if err != nil {
+			return nil, &safetensors.Error{Tensor: name, Err: err}
+		}
+		records[name] = r
+	}
+	return records, nil
+}
+
+// record checks what can be checked without the file.
+func (t recordJSON) record(specs []quant.Spec, version int) (r Record, err error) {
+	r.Packed, r.first = t.Packed, version == 1
+	switch i := 0; {
+	case len(t.Spec) == 0 || bytes.Equal(t.Spec, []byte("null")):
+		return r, errors.New("the spec is missing")
+	case r.first:
+		if r.Spec, err = quant.ParseSpec(t.Spec); err != nil {
+			return r, err
+		}
+	case json.Unmarshal(t.Spec, &i) != nil || i < 0 || i >= len(specs):
+		return r, fmt.Errorf("spec is %.40s, want the position of one of %d specs", t.Spec, len(specs))
+	default:
+		r.Spec = specs[i]
+	}
+	if r.DType, err = safetensors.ParseDType(t.DType); err != nil || !Quantizable(r.DType) {
+		return r, fmt.Errorf("dtype is %q, want F32, F16 or BF16", t.DType)
+	}
+	elements := 1
+	for _, d := range t.Shape {
+		if d < 1 || d > math.MaxInt/8/elements {
+			return r, fmt.Errorf("shape is %v, want positive lengths of no more elements than there can be", safetensors.ShapeOf(t.Shape[:min(len(t.Shape), 16)]...))
+		}
+		elements *= d
+	}
+	r.Shape = safetensors.ShapeOf(t.Shape...)
+	return r, nil
+}
+
+// Quantizable tells the element types that can be quantized.
+func Quantizable(t safetensors.DType) bool {
+	return t == safetensors.F32 || t == safetensors.F16 || t == safetensors.BF16
+}
+
+// check holds a record against the tensors of the file.
+func (r Record) check(f *safetensors.File, name string) error {
+	refuse := func(tensor, format string, args ...any) error {
+		return &safetensors.Error{File: f.Name(), Tensor: tensor, Err: fmt.Errorf(format, args...)}
+	}
+	info, ok := f.Lookup(name)
+	if !ok {
+		return refuse(name, "missing, although __metadata__ says how it was quantized")
+	}
+	dtype, shape := r.Stored()
+	if info.DType != dtype || info.Shape != shape {
+		return refuse(name, "is %v %v, but %v %v according to __metadata__", info.DType, info.Shape, dtype, shape)
+	}
+	var groups safetensors.Shape
+	for i, c := range r.Companions() {
+		p, ok := f.Lookup(name + c.Suffix)
+		if !ok {
+			return refuse(name, "has no %q", name+c.Suffix)
+		}
+		if p.DType != c.DType {
+			return refuse(p.Name, "is %v, want %v", p.DType, c.DType)
+		}
+		if i == 0 {
+			groups = p.Shape
+		} else if p.Shape != groups {
+			return refuse(p.Name, "has the shape %v, want %v as %q has", p.Shape, groups, name+scaleSuffix)
+		}
+	}
+	return nil
+}
+
+// storageTypes are the element types of unpacked codes.
+var storageTypes = map[quant.DType]safetensors.DType{
+	quant.Int8: safetensors.I8, quant.Uint8: safetensors.U8, quant.Float8E4M3FN: safetensors.F8_E4M3, quant.Float8E5M2: safetensors.F8_E5M2,
+}
+
+// Stored tells the type and the shape of the codes in a file.
+func (r Record) Stored() (safetensors.DType, safetensors.Shape) {
+	d := r.Spec.DType
+	switch {
+	case !r.Packed || d.Bits() == 8:
+		return storageTypes[d.Storage()], r.Shape
+	case d.IsFloat():
+		return safetensors.F4, r.Shape
+	}
+	return safetensors.U8, safetensors.ShapeOf(r.Codes().DataShape()...)
+}
+
+// Codes are what is stored, without data and parameters.
+func (r Record) Codes() quant.Codes {
+	return quant.Codes{Spec: r.Spec, Shape: r.Shape.Dims(), Packed: r.Packed}
+}
+
+// Companion tells whether a tensor lies beside a quantized one, as part of it.
+func (r Records) Companion(name string) bool {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return false
+	}
+	owner, ok := r[name[:i]]
+	return ok && slices.ContainsFunc(owner.Companions(), func(c Companion) bool { return c.Suffix == name[i:] })
+}
+
+// Metadata returns a file's metadata with these records in the place of any others; nil are none.
+func (r Records) Metadata(metadata map[string]string) (map[string]string, error) {
+	metadata = maps.Clone(metadata)
+	delete(metadata, RecordsKey)
+	if r == nil {
+		if len(metadata) == 0 {
+			return nil, nil
+		}
+		return metadata, nil
+	}
+	content := recordsJSON{Version: recordsVersion, Tensors: make(map[string]recordJSON, len(r))}
+	known := map[string]int{}
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		t := r[name]
+		spec, err := json.Marshal(t.Spec)
+		if err != nil {
+			return nil, err
+		}
+		i, ok := known[string(spec)]
+		if !ok {
+			i = len(known)
+			known[string(spec)] = i
+			content.Specs = append(content.Specs, spec)
+		}
+		content.Tensors[name] = recordJSON{Spec: fmt.Append(nil, i), DType: t.DType.String(), Shape: t.Shape.Dims(), Packed: t.Packed}
+	}
+	text, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	if metadata == nil {
+		metadata = make(map[string]string)
+	}
+	metadata[RecordsKey] = string(text)
+	return metadata, nil
+}
