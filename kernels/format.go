@@ -122,11 +122,8 @@ func (f Format) Bits() int {
 
 // Bytes returns how many bytes n codes take.
 func (f Format) Bytes(n int) int {
-	toByte := 8 / f.Bits()
-	if n%toByte > 0 {
-		return n/toByte + 1
-	}
-	return n / toByte
+	bits := f.Bits()
+	return n/8*bits + (n%8*bits+7)/8
 }
 
 // Range returns the least and the greatest code of an integer format. It panics

@@ -63,9 +63,10 @@ func streamingTo(impl isa, n, read int, dst unsafe.Pointer, bits int, mask Mask)
 	return s
 }
 
-// every restricts a streaming to where each n-th element begins a byte.
+// every restricts a streaming to where each n-th element begins a byte; n is a
+// power of two.
 func (t streaming) every(n int) streaming {
-	if t.first%n != 0 {
+	if t.first&(n-1) != 0 {
 		return streaming{}
 	}
 	return t
