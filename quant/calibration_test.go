@@ -438,3 +438,42 @@ func TestStochastic(t *testing.T) {
 	_, err := New[float32](Spec{FakeQuantize: Algorithm{"stochastic", `{"seed":-1}`}}, Weight)
 	require.ErrorIs(t, err, ErrSpec)
 }
+
+// TestPiecesSearch quantizes a tensor part by part: the codes and parameters are those of the whole.
+func TestPiecesSearch(t *testing.T) {
+	const rows, columns = 60, 64
+	x, importance := make([]float32, rows*columns), make([]float32, columns)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i*i))) * float32(1+i%7)
+	}
+	for i := range importance {
+		importance[i] = float32(i%3) + 1
+	}
+	shape := []int{rows, columns}
+	for _, spec := range []Spec{
+		{DType: Int4, Granularity: PerBlock(1, 16), RangeCalculator: Algorithm{Name: "mse"}},
+		{DType: Int4, Granularity: PerChannel(1), RangeCalculator: Algorithm{"percentile", `{"num":9,"den":10}`}},
+		{DType: Int8, Granularity: PerChannel(0), FakeQuantize: Algorithm{"stochastic", `{"seed":3}`}},
+	} {
+		p, err := NewPieces[float32](spec, Weight, shape, true)
+		require.NoError(t, err)
+		q, err := New[float32](spec, Weight)
+		require.NoError(t, err)
+		if spec.RangeCalculator.Name == "mse" {
+			p.Importance, q.Importance = importance, importance
+		}
+		want := Codes{Packed: true}
+		require.NoError(t, q.Quantize(&want, Tensor[float32]{x, shape}))
+		codes, scales := make([]byte, len(want.Data)), make([]float32, len(want.Params.Scale))
+		for part := range p.Parts(700) {
+			var params Params
+			require.NoError(t, p.Quantize(codes[part.Byte:][:part.Bytes], &params, part, x[part.First:][:part.Len]))
+			copy(scales[part.Group:], params.Scale)
+		}
+		require.Equal(t, want.Data, codes)
+		require.Equal(t, want.Params.Scale, scales)
+		var r Ranges
+		err = p.Observe(&r, p.Whole(), x)
+		require.Equal(t, spec.Searches(), err != nil)
+	}
+}

@@ -244,12 +244,16 @@ func (m *mse) weightsOf(importance []float32, at, n int) []float32 {
 }
 
 // checkImportance holds the weights against a tensor and against what takes them.
-func (q *FakeQuantizer[T]) checkImportance(t *tiling) error {
-	if _, ok := q.ranges.(*mse); !ok {
-		return specError("range_calculator_cls", q.spec.RangeCalculator.Name, "mse, as there is an Importance")
+func checkImportance(importance []float32, ranges RangeCalculator, t *tiling) error {
+	if _, ok := ranges.(*mse); !ok {
+		return specError("range_calculator_cls", "another one", "mse, as there is an Importance")
 	}
-	if columns := t.shape[len(t.shape)-1]; len(q.Importance) != columns {
-		return shapeError("len(Importance)", len(q.Importance), "%d, as the shape of %s is %s", columns, q.label(), shapeString(t.shape))
+	columns := 1
+	if n := len(t.shape); n > 0 {
+		columns = t.shape[n-1]
+	}
+	if len(importance) != columns {
+		return shapeError("len(Importance)", len(importance), "%d, as the shape is %s", columns, shapeString(t.shape))
 	}
 	return nil
 }

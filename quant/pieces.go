@@ -34,9 +34,16 @@ import (
 // FakeQuantizeBy does a piece of a FakeQuantizer's forward pass, after ObserveRanges and by its parameters.
 //
 // Parts and pieces may be worked on in any order and by several goroutines at a time.
-// An algorithm of a user's own, which may want to see a tensor whole and in its order, cannot be used: ErrSpec.
+//
+// Where Spec.Searches, a range is more than the ends of its pieces: every part has to be quantized at once, however long it is, and Observe is
+// an ErrSpec. An algorithm of a user's own, which may want to see a tensor whole and in its order, cannot be used: ErrSpec.
 type Pieces[T kernels.Float] struct {
-	observer observer // without parameters
+	// Importance is FakeQuantizer's. It is to be set before the first use.
+	Importance []float32
+
+	spec     Spec
+	observer observer     // without parameters
+	step     QuantizeStep // nil: the kernels
 	tiling   tiling
 	lines    lines
 }
@@ -58,7 +65,7 @@ type Ranges struct {
 const fewest = 64
 
 // piecewise is what an error wants of an algorithm.
-const piecewise = "one that Lowbit has itself, as the tensor comes in pieces"
+const piecewise = "one that takes pieces: Lowbit's own, and of a tensor in pieces those that need its ends alone"
 
 // NewPieces cuts a tensor of that shape. Packed asks for packed codes. Where a block does not divide its axis, it is an ErrDisabled.
 func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bool) (*Pieces[T], error) {
@@ -67,20 +74,40 @@ func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bo
 	}
 	spec = spec.resolved()
 	e := elementOf[T]()
-	switch a, err := spec.algorithms(e); {
-	case err != nil:
+	a, err := spec.algorithms(e)
+	if err != nil {
 		return nil, err
-	case a.ranges != nil:
+	}
+	switch a.ranges.(type) {
+	case nil, *mse, *percentile:
+	default:
 		return nil, specError("range_calculator_cls", spec.RangeCalculator.Name, piecewise)
-	case a.quantize != nil:
+	}
+	switch a.quantize.(type) {
+	case nil, stochastic:
+	default:
 		return nil, specError("fake_quantize_cls", spec.FakeQuantize.Name, piecewise)
 	}
 	groups, err := spec.Granularity.Groups(shape, target)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pieces[T]{observer: newObserver(spec, nil, e)} // the first pass just sets the range, whatever the calculator
+	p := &Pieces[T]{spec: spec, observer: newObserver(spec, nil, e), step: a.quantize} // the first pass just sets the range, whatever the calculator
 	return p, p.cut(spec.DType, shape, groups, packed)
+}
+
+// Searches reports whether ranges are found by a search among elements, not by their least and their greatest: with a range calculator other
+// than "minmax", or the calculator "histogram". A tensor then has to be observed whole.
+func (s Spec) Searches() bool {
+	s = s.resolved()
+	return s.RangeCalculator.Name != "minmax" || s.Calculator.Name == "histogram"
+}
+
+func (s Spec) searchError() error {
+	if s.Calculator.Name == "histogram" {
+		return specError("qparam_calculator_cls", s.Calculator.Name, piecewise)
+	}
+	return specError("range_calculator_cls", s.RangeCalculator.Name, piecewise)
 }
 
 // PiecesOf cuts codes that are there, to be dequantized. Of c it takes all but Data and the parameters' values.
@@ -221,6 +248,22 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 		return shapeError("Part", part, "a whole part, from Parts")
 	}
 	o := p.observer
+	if p.spec.Searches() {
+		a, err := p.spec.algorithms(elementOf[T]()) // with memory of its own
+		if err != nil {
+			return err
+		}
+		if _, ok := a.calculator.(*binned); ok {
+			return specError("qparam_calculator_cls", p.spec.Calculator.Name, piecewise)
+		}
+		s.ranges = a.ranges
+	}
+	if p.Importance != nil {
+		if err := checkImportance(p.Importance, s.ranges, &p.tiling); err != nil {
+			return err
+		}
+		s.importance = p.Importance
+	}
 	o.params = *params
 	o.resize([]int{part.Groups}, part.Groups)
 	s.observer, s.params, s.x = &o, &o.params, x
@@ -234,6 +277,9 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 
 // Observe widens r, the ranges of a part, by those of a piece of it.
 func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
+	if p.spec.Searches() {
+		return p.spec.searchError()
+	}
 	s, err := p.begin(piece, len(x), "x")
 	if err != nil {
 		return err
@@ -291,8 +337,8 @@ func (q *FakeQuantizer[T]) ObserveRanges(shape []int, r *Ranges) error {
 	if err := q.ready(p); err != nil || p.tiling == nil {
 		return err
 	}
-	if p.ranges != nil {
-		return specError("range_calculator_cls", q.spec.RangeCalculator.Name, piecewise)
+	if q.spec.Searches() {
+		return q.spec.searchError()
 	}
 	if err := r.of(Part{Groups: p.tiling.count}); err != nil {
 		return err
@@ -383,7 +429,7 @@ func (p *Pieces[T]) begin(part Part, n int, name string) (*pass[T], error) {
 	s := newPass[T]()
 	s.ownTiling.part(t, part.First, part.Len, part.Group, part.Groups)
 	s.ownFormat = p.observer.format
-	s.format, s.tiling, s.size = &s.ownFormat, &s.ownTiling, part.Len
+	s.format, s.tiling, s.size, s.step = &s.ownFormat, &s.ownTiling, part.Len, p.step
 	s.lines = p.linesOf(part.First, part.Len)
 	return s, nil
 }

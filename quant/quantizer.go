@@ -334,7 +334,7 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 	if observes {
 		p.observer, p.ranges = o, q.ranges
 		if q.Importance != nil {
-			if err := q.checkImportance(t); err != nil {
+			if err := checkImportance(q.Importance, q.ranges, t); err != nil {
 				return err
 			}
 			p.importance = q.Importance
