@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/x448/float16"
@@ -13,7 +14,7 @@ import (
 
 // EncodeFloat16 converts as float16.Fromfloat32: from 65520 on to infinity.
 func EncodeFloat16(dst []float16.Float16, src []float32) {
-	encode("EncodeFloat16", dst, src, float16.Fromfloat32, 0)
+	encode("EncodeFloat16", dst, src, float16.Fromfloat32, nil)
 }
 
 // DecodeFloat16 converts as float16.Float16.Float32.
@@ -23,7 +24,7 @@ func DecodeFloat16(dst []float32, src []float16.Float16) {
 
 // EncodeBFloat16 converts as bf16.FromFloat32.
 func EncodeBFloat16(dst []bf16.BFloat16, src []float32) {
-	encode("EncodeBFloat16", dst, src, bf16.FromFloat32, 0)
+	encode("EncodeBFloat16", dst, src, bf16.FromFloat32, nil)
 }
 
 // DecodeBFloat16 converts as bf16.BFloat16.Float32.
@@ -33,12 +34,12 @@ func DecodeBFloat16(dst []float32, src []bf16.BFloat16) {
 
 // EncodeE4M3FN converts as fp8.E4M3FNFromFloat32: out of range to NaN.
 func EncodeE4M3FN(dst []fp8.E4M3FN, src []float32) {
-	encode("EncodeE4M3FN", dst, src, fp8.E4M3FNFromFloat32, overflowE4M3FN)
+	encode("EncodeE4M3FN", dst, src, fp8.E4M3FNFromFloat32, &encodeE4M3FN)
 }
 
 // EncodeE4M3FNSat converts as fp8.E4M3FNFromFloat32Sat: out of range to +-448.
 func EncodeE4M3FNSat(dst []fp8.E4M3FN, src []float32) {
-	encode("EncodeE4M3FNSat", dst, src, fp8.E4M3FNFromFloat32Sat, fp8.E4M3FNMax)
+	encode("EncodeE4M3FNSat", dst, src, fp8.E4M3FNFromFloat32Sat, &encodeE4M3FNSat)
 }
 
 // DecodeE4M3FN converts as fp8.E4M3FN.Float32.
@@ -48,12 +49,12 @@ func DecodeE4M3FN(dst []float32, src []fp8.E4M3FN) {
 
 // EncodeE5M2 converts as fp8.E5M2FromFloat32: out of range to infinity.
 func EncodeE5M2(dst []fp8.E5M2, src []float32) {
-	encode("EncodeE5M2", dst, src, fp8.E5M2FromFloat32, overflowE5M2)
+	encode("EncodeE5M2", dst, src, fp8.E5M2FromFloat32, &encodeE5M2)
 }
 
 // EncodeE5M2Sat converts as fp8.E5M2FromFloat32Sat: out of range to +-57344.
 func EncodeE5M2Sat(dst []fp8.E5M2, src []float32) {
-	encode("EncodeE5M2Sat", dst, src, fp8.E5M2FromFloat32Sat, fp8.E5M2Max)
+	encode("EncodeE5M2Sat", dst, src, fp8.E5M2FromFloat32Sat, &encodeE5M2Sat)
 }
 
 // DecodeE5M2 converts as fp8.E5M2.Float32.
@@ -63,13 +64,13 @@ func DecodeE5M2(dst []float32, src []fp8.E5M2) {
 
 // EncodeE4M3FNUZ converts as fp8.E4M3FNUZFromFloat32: out of range to NaN.
 func EncodeE4M3FNUZ(dst []fp8.E4M3FNUZ, src []float32) {
-	encode("EncodeE4M3FNUZ", dst, src, fp8.E4M3FNUZFromFloat32, overflowE4M3FNUZ)
+	encode("EncodeE4M3FNUZ", dst, src, fp8.E4M3FNUZFromFloat32, &encodeE4M3FNUZ)
 }
 
 // EncodeE4M3FNUZSat converts as fp8.E4M3FNUZFromFloat32Sat: out of range to
 // +-240.
 func EncodeE4M3FNUZSat(dst []fp8.E4M3FNUZ, src []float32) {
-	encode("EncodeE4M3FNUZSat", dst, src, fp8.E4M3FNUZFromFloat32Sat, fp8.E4M3FNUZMax)
+	encode("EncodeE4M3FNUZSat", dst, src, fp8.E4M3FNUZFromFloat32Sat, &encodeE4M3FNUZSat)
 }
 
 // DecodeE4M3FNUZ converts as fp8.E4M3FNUZ.Float32.
@@ -79,13 +80,13 @@ func DecodeE4M3FNUZ(dst []float32, src []fp8.E4M3FNUZ) {
 
 // EncodeE5M2FNUZ converts as fp8.E5M2FNUZFromFloat32: out of range to NaN.
 func EncodeE5M2FNUZ(dst []fp8.E5M2FNUZ, src []float32) {
-	encode("EncodeE5M2FNUZ", dst, src, fp8.E5M2FNUZFromFloat32, overflowE5M2FNUZ)
+	encode("EncodeE5M2FNUZ", dst, src, fp8.E5M2FNUZFromFloat32, &encodeE5M2FNUZ)
 }
 
 // EncodeE5M2FNUZSat converts as fp8.E5M2FNUZFromFloat32Sat: out of range to
 // +-57344.
 func EncodeE5M2FNUZSat(dst []fp8.E5M2FNUZ, src []float32) {
-	encode("EncodeE5M2FNUZSat", dst, src, fp8.E5M2FNUZFromFloat32Sat, fp8.E5M2FNUZMax)
+	encode("EncodeE5M2FNUZSat", dst, src, fp8.E5M2FNUZFromFloat32Sat, &encodeE5M2FNUZSat)
 }
 
 // DecodeE5M2FNUZ converts as fp8.E5M2FNUZ.Float32.
@@ -96,12 +97,12 @@ func DecodeE5M2FNUZ(dst []float32, src []fp8.E5M2FNUZ) {
 // EncodeE8M0 converts as fp8.E8M0FromFloat32: to the nearest power of two, out
 // of range to NaN.
 func EncodeE8M0(dst []fp8.E8M0, src []float32) {
-	encode("EncodeE8M0", dst, src, fp8.E8M0FromFloat32, overflowE8M0)
+	encodeE8M0("EncodeE8M0", dst, src, fp8.E8M0FromFloat32, float32(math.Inf(1)))
 }
 
 // EncodeE8M0Sat converts as fp8.E8M0FromFloat32Sat: what is too large to 2^127.
 func EncodeE8M0Sat(dst []fp8.E8M0, src []float32) {
-	encode("EncodeE8M0Sat", dst, src, fp8.E8M0FromFloat32Sat, fp8.E8M0Max)
+	encodeE8M0("EncodeE8M0Sat", dst, src, fp8.E8M0FromFloat32Sat, fp8.E8M0Max)
 }
 
 // DecodeE8M0 converts as fp8.E8M0.Float32.
@@ -111,7 +112,7 @@ func DecodeE8M0(dst []float32, src []fp8.E8M0) {
 
 // EncodeE2M1 converts as fp4.E2M1FromFloat32, which saturates: a code to a byte.
 func EncodeE2M1(dst []fp4.E2M1, src []float32) {
-	encode("EncodeE2M1", dst, src, fp4.E2M1FromFloat32, fp4.E2M1Max)
+	encode("EncodeE2M1", dst, src, fp4.E2M1FromFloat32, nil)
 }
 
 // DecodeE2M1 converts as fp4.E2M1.Float32.
@@ -142,12 +143,23 @@ type small interface {
 	float16.Float16 | bf16.BFloat16 | fp8.E4M3FN | fp8.E5M2 | fp8.E4M3FNUZ | fp8.E5M2FNUZ | fp8.E8M0 | fp4.E2M1
 }
 
-// encode converts by one, or by assembly, which clamps to most if there is one.
-func encode[D small](kernel string, dst []D, src []float32, one func(float32) D, most float32) {
+// encode converts by one, or by assembly, which is told of the format if it is one of fp8.
+func encode[D small](kernel string, dst []D, src []float32, one func(float32) D, f *float8) {
 	checkLen(kernel, "dst", len(dst), len(src))
 	checkApart(kernel, memory("dst", dst), memory("src", src))
 	if impl := current(); impl != generic && len(src) > 0 {
-		encodeAsm(impl, dst, src, most)
+		encodeAsm(impl, dst, src, f)
+	} else {
+		portableConvert(dst, src, one)
+	}
+}
+
+// encodeE8M0 is encode for numbers of at most most.
+func encodeE8M0(kernel string, dst []fp8.E8M0, src []float32, one func(float32) fp8.E8M0, most float32) {
+	checkLen(kernel, "dst", len(dst), len(src))
+	checkApart(kernel, memory("dst", dst), memory("src", src))
+	if impl := current(); impl != generic && len(src) > 0 {
+		encodeE8M0Asm(impl, dst, src, most)
 	} else {
 		portableConvert(dst, src, one)
 	}
@@ -169,7 +181,7 @@ func encodePairs(impl isa, dst []fp4.Pair, src []float32) {
 	} else {
 		s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 4, NoMask))
 		for s.advance() {
-			asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[s.off/2]), &src[s.off], fp4.E2M1Max, s.length, s.ahead)
+			asm.EncodeFp(impl, asm.E2M1Packed, (*byte)(&dst[s.off/2]), &src[s.off], 0, 0, 0, 0, 0, s.length, s.ahead)
 		}
 	}
 }

@@ -1,29 +1,31 @@
 package kernels
 
 import (
-	"math"
 	"unsafe"
 
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
-// A number is clamped to the format's largest value to saturate, and to the
-// number one step behind it to overflow: that has the code of NaN or infinity.
-const (
-	overflowE4M3FN   = fp8.E4M3FNMax + 32
-	overflowE5M2     = fp8.E5M2Max + 8192
-	overflowE4M3FNUZ = fp8.E4M3FNUZMax + 16
-	overflowE5M2FNUZ = fp8.E5M2FNUZMax + 8192
+// To saturate is to clip codes to that of the format's largest value, to overflow
+// to the one behind it, which is that of NaN or infinity.
+var (
+	encodeE4M3FN      = newFloat8(3, 121, 0x7f, 0x7f)
+	encodeE4M3FNSat   = newFloat8(3, 121, 0x7e, 0x7f)
+	encodeE5M2        = newFloat8(2, 113, 0x7c, 0x7f)
+	encodeE5M2Sat     = newFloat8(2, 113, 0x7b, 0x7f)
+	encodeE4M3FNUZ    = newFloat8(3, 120, 0x80, 0x80)
+	encodeE4M3FNUZSat = newFloat8(3, 120, 0x7f, 0x80)
+	encodeE5M2FNUZ    = newFloat8(2, 112, 0x80, 0x80)
+	encodeE5M2FNUZSat = newFloat8(2, 112, 0x7f, 0x80)
 )
 
-var overflowE8M0 = float32(math.Inf(1))
-
-// encodeAsm converts by assembly, clamping to most in fp8 and fp4.
-func encodeAsm[D small](impl isa, dst []D, src []float32, most float32) {
+// encodeAsm converts by assembly.
+func encodeAsm[D small](impl isa, dst []D, src []float32, f *float8) {
 	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask))
 	for s.advance() {
 		y, x, n := unsafe.Pointer(&dst[s.off]), &src[s.off], s.length
@@ -32,9 +34,22 @@ func encodeAsm[D small](impl isa, dst []D, src []float32, most float32) {
 			asm.Encode(impl, asm.F16, (*uint16)(y), x, n, s.ahead)
 		case bf16.BFloat16:
 			asm.Encode(impl, asm.BF16, (*uint16)(y), x, n, s.ahead)
+		case fp4.E2M1:
+			asm.EncodeFp(impl, asm.E2M1, (*byte)(y), x, 0, 0, 0, 0, 0, n, s.ahead)
 		default:
-			asm.EncodeFp(impl, smallCode[D](), (*byte)(y), x, most, n, s.ahead)
+			code := asm.Float8
+			if f.nan == -0x7f7f7f80 { // it is in the place of -0
+				code = asm.Float8FNUZ
+			}
+			asm.EncodeFp(impl, code, (*byte)(y), x, f.least, f.ruler, f.weights, f.top, f.nan, n, s.ahead)
 		}
+	}
+}
+
+func encodeE8M0Asm(impl isa, dst []fp8.E8M0, src []float32, most float32) {
+	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8, NoMask))
+	for s.advance() {
+		asm.EncodeE8M0(impl, (*byte)(unsafe.Pointer(&dst[s.off])), &src[s.off], most, s.length, s.ahead)
 	}
 }
 

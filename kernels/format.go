@@ -66,8 +66,9 @@ type description struct {
 	field, step int32
 
 	// write and read are what the assembly calls the codes that a kernel writes
-	// and reads.
+	// and reads, and float8 what it is told of an asm.Float8.
 	write, read asm.Code
+	float8      float8
 
 	// cast returns the code of a value within a float format's range or NaN, and
 	// value the value of a code; a code of four bits is in the low bits.
@@ -85,13 +86,13 @@ var formats = [formatsEnd]description{
 	Uint2: {name: "Uint2", bits: 2, least: 0, most: 3, write: asm.Packed2, read: asm.Packed2},
 	E4M3FN: {
 		name: "E4M3FN", bits: 8, largest: fp8.E4M3FNMax, maxExp: fp8.E4M3FNMaxExp, field: 121 << 23, step: 20 << 23,
-		write: asm.E4M3, read: asm.E4M3,
+		write: asm.Float8, read: asm.E4M3, float8: newFloat8(3, 121, 0x7e, 0x7f),
 		cast:  func(v float32) byte { return byte(fp8.E4M3FNFromFloat32(v)) },
 		value: func(code byte) float32 { return fp8.E4M3FN(code).Float32() },
 	},
 	E5M2: {
 		name: "E5M2", bits: 8, largest: fp8.E5M2Max, maxExp: fp8.E5M2MaxExp, field: 113 << 23, step: 21 << 23,
-		write: asm.E5M2, read: asm.E5M2,
+		write: asm.Float8, read: asm.E5M2, float8: newFloat8(2, 113, 0x7b, 0x7f),
 		cast:  func(v float32) byte { return byte(fp8.E5M2FromFloat32(v)) },
 		value: func(code byte) float32 { return fp8.E5M2(code).Float32() },
 	},

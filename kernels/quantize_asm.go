@@ -132,7 +132,8 @@ func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatP
 // quantizeFloatGroups quantizes the groups from base on, with the reciprocals of
 // their scales, which may be known to be powers of two.
 func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams, base int, recip []float32, powersOfTwo bool, to streaming) {
-	code, elem, most := formats[p.Format].write, elemOf[T](), p.Format.Max()
+	d, elem := &formats[p.Format], elemOf[T]()
+	code, f := d.write, &d.float8
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
 		if !powersOfTwo && hasProducts[T](impl, s.length) {
@@ -141,18 +142,18 @@ func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 				scale := &p.Scale[group]
 				q, x := &dst[off*p.Format.Bits()/8], unsafe.Pointer(&src[off])
 				if r, ok := product(impl, elem, *scale, p.Format.middles(), 0); ok {
-					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, most, s.length, s.ahead)
+					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, f.least, f.ruler, f.weights, f.top, f.nan, s.length, s.ahead)
 				} else {
-					asm.QuantizeFp[T](impl, code, elem, q, x, scale, &recip[s.first+i], most, 1, s.length, s.ahead)
+					asm.QuantizeFp[T](impl, code, elem, q, x, scale, &recip[s.first+i], f.least, f.ruler, f.weights, f.top, f.nan, 1, s.length, s.ahead)
 				}
 			}
 			continue
 		}
 		q, x, recip := &dst[s.off*p.Format.Bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
 		if powersOfTwo {
-			asm.QuantizeFpPowerOfTwo[T](impl, code, elem, q, x, recip, most, s.groups, s.length, s.ahead)
+			asm.QuantizeFpPowerOfTwo[T](impl, code, elem, q, x, recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
 		} else {
-			asm.QuantizeFp[T](impl, code, elem, q, x, &p.Scale[base+s.first], recip, most, s.groups, s.length, s.ahead)
+			asm.QuantizeFp[T](impl, code, elem, q, x, &p.Scale[base+s.first], recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
 		}
 	}
 }

@@ -24,27 +24,18 @@ func convert() []*ir.Kernel {
 	}
 	ks = append(ks, decodeFp(false)...)
 
-	encode := func(name string, store func(k *ir.Kernel, most, x *ir.Node)) {
-		k := ir.New("convert", "EncodeFp", `sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.`, Codes.Of(name))
-		store(k, k.Word("most", ir.MemF32), k.Load("x", ir.MemF32))
+	for _, q := range append([]fpCode{{"Float8FNUZ", ir.MemU8, nil, true}}, fpCodes...) {
+		k := ir.New("convert", "EncodeFp", `sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+overflows to that.`+float8Words, Codes.Of(q.name))
+		q.other = nil
+		x := k.Load("x", ir.MemF32)
+		q.encoder(k).store("y", x, func() *ir.Node { return x }, true)
 		ks = append(ks, k)
 	}
-	for _, q := range []fpCode{
-		{"E4M3", ir.MemU8, e4m3, 0x7f, nil},
-		{"E5M2", ir.MemU8, e5m2, 0x7f, nil},
-		{"E4M3FNUZ", ir.MemU8, e4m3fnuz, oneZero, nil},
-		{"E5M2FNUZ", ir.MemU8, e5m2fnuz, oneZero, nil},
-		{"E2M1", ir.MemU8, e2m1, 0, nil},
-		{"E2M1Packed", ir.MemE2M1, e2m1, 0, nil},
-	} {
-		encode(q.name, func(k *ir.Kernel, most, x *ir.Node) {
-			q.store(k, "y", most, x, func() *ir.Node { return x }, true)
-		})
-	}
-	encode("E8M0", func(k *ir.Kernel, most, x *ir.Node) {
-		k.Store("y", ir.MemU8, exponentOf(k, x.Min(most)).Narrow16().NarrowU8())
-	})
+	k := ir.New("convert", "EncodeE8M0", `sets y to the code of the power of two next to min(x, most).`)
+	x := k.Load("x", ir.MemF32).Min(k.Word("most", ir.MemF32))
+	k.Store("y", ir.MemU8, exponentOf(k, x).Narrow16().NarrowU8())
+	ks = append(ks, k)
 	return ks
 }
 

@@ -46,17 +46,6 @@ func withSign(k *ir.Kernel, v, x *ir.Node) *ir.Node {
 	return v.As(ir.I32).OrAnd(x.As(ir.I32), k.Int(-1<<31)).As(ir.F32)
 }
 
-// steps is what the code of |v|, rounded to the format, is made of: with M the
-// power of two whose last place is the grid's step at v, |v|+M counts steps in its
-// lower half, and has M's exponent in its upper one.
-func (f format) steps(k *ir.Kernel, v *ir.Node) *ir.Node {
-	place := 23 - f.mantissa
-	// Each exponent is 1<<mantissa steps; those of the least M's are taken away.
-	none := -(f.least + int32(place)) << f.mantissa
-	m := k.Int(int32(127+place)<<23 | none&0xffff).As(ir.F32)
-	return exponent(k, v).UMax(k.Int(f.least<<23)).As(ir.F32).MulAdd(m, v.Magnitude()).As(ir.I32)
-}
-
 // value is the value of a code with so many bits beside its sign: the code with
 // its sign in the highest bit is signed. A normal number y needs its exponent
 // moved; a subnormal one is read as if it had a leading one, and 2*y - least takes
@@ -96,20 +85,19 @@ func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, m maskKind, x, s, least, step
 	m.store(k, c.Eq(p))
 }
 
-// fpCode is a code that a quantizer writes.
+// fpCode is a code that a quantizer writes: of four bits E2M1's, and of a byte
+// that of any format with a sign bit above its exponent, which words describe.
 type fpCode struct {
-	name  string
-	mem   ir.Mem
-	f     format
-	nan   uint8     // the code of NaN
-	other *[16]byte // what is written instead of e2m1 codes
+	name    string
+	mem     ir.Mem
+	other   *[16]byte // what is written instead of E2M1 codes
+	oneZero bool      // there is no -0
 }
 
 var fpCodes = []fpCode{
-	{"E4M3", ir.MemU8, e4m3, 0x7f, nil},
-	{"E5M2", ir.MemU8, e5m2, 0x7f, nil},
-	{"E2M1", ir.MemU8, e2m1, 0x7f, e4m3.codes(e2m1)}, // one to a byte, as the e4m3 codes of its values
-	{"E2M1Packed", ir.MemE2M1, e2m1, 0, nil},
+	{"Float8", ir.MemU8, nil, false},
+	{"E2M1", ir.MemU8, e4m3.codes(e2m1), false}, // one to a byte, as the e4m3 codes of its values
+	{"E2M1Packed", ir.MemE2M1, nil, false},
 }
 
 // codes lists f's codes of the values of another format, of four bits.
@@ -122,71 +110,112 @@ func (f format) codes(other format) *[16]byte {
 	return &codes
 }
 
+// float8Words says for a kernel's declaration what describes a format of a byte.
+const float8Words = `
+A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+A Float8FNUZ has no -0.`
+
+// encoder makes codes of a kind from values.
+type encoder struct {
+	fpCode
+	k            *ir.Kernel
+	least, ruler *ir.Node
+	weights, top *ir.Node // of a Float8
+	nan          *ir.Node // nil if there is none
+}
+
 // oneZero is the NaN of formats that have it in the place of -0.
 const oneZero = 0x80
 
-// encode is the code that steps stand for, at most that of most, with the sign of
-// x; not in order. Codes of subnormals and carries into the exponent need no case.
-// Codes are clipped, not values, as there are four to a lane; those of e2m1 by
-// saturation.
-func (q fpCode) encode(k *ir.Kernel, steps, most, x *ir.Node) *ir.Node {
-	shift := 7 - q.f.mantissa // an exponent has seven mantissa bits below it in its half
-	if q.f == e2m1 {
-		c := steps.Halves(shift, 3).ShuffledU8().OrAnd(x.Signs().Shr(4), k.Byte(8))
+func (q fpCode) encoder(k *ir.Kernel) encoder {
+	if q.mem == ir.MemE2M1 || q.name == "E2M1" {
+		e := encoder{fpCode: q, k: k, least: k.Int(e2m1.least << 23), ruler: k.Int(int32(e2m1.ruler())).As(ir.F32)}
 		if q.other != nil {
-			c = c.LookUp(*q.other)
+			e.nan = k.Byte(0x7f)
+		}
+		return e
+	}
+	bytes := func(name string) *ir.Node { return k.Word(name, ir.MemI32).As(ir.I8) }
+	return encoder{q, k, k.Word("least", ir.MemI32), k.Word("ruler", ir.MemF32), k.Word("weights", ir.MemI32), bytes("top"), bytes("nan")}
+}
+
+// ruler is what an exponent field is multiplied by to make the power of two whose
+// last place is the grid's step. Each exponent is 1<<mantissa steps: its lower half
+// takes those of the least away.
+func (f format) ruler() uint32 {
+	place := 23 - f.mantissa
+	return (127+place)<<23 | uint32(-(f.least+int32(place))<<f.mantissa)&0xffff
+}
+
+// steps is what the code of |v|, rounded to the format, is made of: with M the
+// power of two whose last place is the grid's step at v, |v|+M counts steps in its
+// lower half, and has M's exponent in its upper one.
+func (e encoder) steps(v *ir.Node) *ir.Node {
+	return exponent(e.k, v).UMax(e.least).As(ir.F32).MulAdd(e.ruler, v.Magnitude()).As(ir.I32)
+}
+
+// codes is the codes that steps stand for, with the sign of x; not in order. Codes
+// of subnormals and carries into the exponent need no case. Codes are clipped, not
+// values, as there are four to a lane; those of e2m1 by saturation.
+func (e encoder) codes(steps, x *ir.Node) *ir.Node {
+	if e.weights == nil {
+		c := steps.Halves(7-e2m1.mantissa, 3).ShuffledU8().OrAnd(x.Signs().Shr(4), e.k.Byte(8))
+		if e.other != nil {
+			c = c.LookUp(*e.other)
 		}
 		return c
 	}
-	code := func(steps *ir.Node) *ir.Node { return steps.Halves(shift, 15-shift).ShuffledU8() }
-	c := code(steps).MinU8(code(q.f.steps(k, most)))
+	c := steps.HalvesBy(e.weights).ShuffledU8().MinU8(e.top)
 	sign := x.Signs()
-	if q.nan == oneZero {
-		sign = sign.And(c.Sub8(k.Byte(0x81))) // which has the sign's bit unless c is 0
+	if e.oneZero {
+		sign = sign.And(c.Sub8(e.k.Byte(0x81))) // which has the sign's bit unless c is 0
 	}
-	return c.OrAnd(sign, k.Byte(0x80))
+	return c.OrAnd(sign, e.k.Byte(0x80))
 }
 
 // quantize writes the codes of quotients v, and rarely those of what is instead of
 // v where it has a NaN: that of arithmetic, which has no sign.
-func (q fpCode) quantize(k *ir.Kernel, most, v *ir.Node, rare func() *ir.Node) {
-	q.store(k, "q", most, v, rare, false)
+func (e encoder) quantize(v *ir.Node, rare func() *ir.Node) {
+	e.store("q", v, rare, false)
 }
 
 // store writes the codes of v, and rarely those of what is instead of v where
 // it has a NaN, whose sign may be kept.
-func (q fpCode) store(k *ir.Kernel, name string, most, v *ir.Node, rare func() *ir.Node, signed bool) {
-	k.Store(name, q.mem, q.encode(k, q.f.steps(k, v.OrAlarm()), most, v).InOrder())
+func (e encoder) store(name string, v *ir.Node, rare func() *ir.Node, signed bool) {
+	k := e.k
+	k.Store(name, e.mem, e.codes(e.steps(v.OrAlarm()), v).InOrder())
 	k.Rarely(func() {
 		v := rare()
 		is := v.Ordered()
-		steps := is.Keep(q.f.steps(k, v))
-		if !signed || q.nan == 0 {
+		steps := is.Keep(e.steps(v))
+		if !signed || e.nan == nil {
 			v = is.Keep(v)
 		}
-		code := q.encode(k, steps, most, v).InOrder()
-		if q.nan != 0 {
-			code = code.OrAnd(is.Bytes().Sub8(k.Byte(1)), k.Byte(q.nan))
+		code := e.codes(steps, v).InOrder()
+		if e.nan != nil {
+			code = code.OrAnd(is.Bytes().Sub8(k.Byte(1)), e.nan)
 		}
-		k.Store(name, q.mem, code)
+		k.Store(name, e.mem, code)
 	})
 }
 
 func quantizeFp(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, q := range fpCodes {
-		k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of x/scale, clamped to -most and most and rounded to the format.
-recip is Prepare's.`, Codes.Of(q.name), Elems.Of(t.name))
-		most := k.Word("most", ir.MemF32)
-		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		q.quantize(k, most, t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
+		k := ir.New("quantizefp"+t.name, "QuantizeFp", `sets q to the code of x/scale, clipped and rounded to the format.
+recip is Prepare's.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
+		e, x := q.encoder(k), k.Load("x", t.mem)
+		s, r := k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+		e.quantize(t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 
 		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
 			Codes.Of(q.name), Elems.Of(t.name))
-		most = k.Word("most", ir.MemF32)
+		e = q.encoder(k)
 		v := k.Load("x", t.mem).Mul(k.Param("recip", ir.MemF32))
-		q.quantize(k, most, v, func() *ir.Node { return v })
+		e.quantize(v, func() *ir.Node { return v })
 		ks = append(ks, k)
 	}
 	return ks

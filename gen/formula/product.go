@@ -104,9 +104,9 @@ grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) i
 func quantizeFpProduct(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, q := range fpCodes {
-		k := ir.New("product"+t.name, "QuantizeFpProduct", `sets q to the code of x*recip, clamped to -most and most and rounded to the format.`, Codes.Of(q.name), Elems.Of(t.name))
+		k := ir.New("product"+t.name, "QuantizeFpProduct", `sets q to the code of x*recip, clipped and rounded to the format.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
 		x, s, r := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-		q.quantize(k, k.Word("most", ir.MemF32), x.Mul(r), func() *ir.Node { return x.Div(s) })
+		q.encoder(k).quantize(x.Mul(r), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 	}
 	return ks

@@ -163,6 +163,7 @@ const (
 
 	OpNarrow16   // int32 to int16, saturating
 	OpHalves     // int32 to int16: the sum of the lower half, signed, and the upper one >> a constant, 0 or above, saturated to some bits
+	OpHalvesBy   // the same, the lower half times 128 and the upper one times the upper half of b, over 128, saturated to 8 bits or more
 	OpAddSat16   // int16, saturating
 	OpNarrowS8   // int16 to int8, saturating
 	OpNarrowU8   // int16 to uint8, saturating
@@ -195,7 +196,7 @@ const (
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
 	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
-	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
+	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
 
@@ -592,7 +593,7 @@ func (n *Node) Shr(c uint32) *Node {
 }
 
 // As is the same bits as a 32-bit lane of another type, or of what is the same in
-// every lane as two of 16 bits.
+// every lane as two of 16 bits, or four bytes.
 func (n *Node) As(t Type) *Node {
 	n.want("As", F32, I32)
 	if n.Type == t {
@@ -658,6 +659,10 @@ func (n *Node) Halves(c, bits uint32) *Node {
 	n.want("Halves", I32)
 	return n.k.add(Node{Op: OpHalves, Type: I16, Args: []*Node{n}, Bits: c | bits<<8})
 }
+
+// HalvesBy is n's lower half and its upper one over 2^c together, saturated to 8 bits or more: weights
+// is 128 in its lower half, and 2^(7-c) in its upper one.
+func (n *Node) HalvesBy(weights *Node) *Node { return n.bin(OpHalvesBy, I32, weights, I16) }
 
 // HalvesBits are the numbers that were given to Halves.
 func (n *Node) HalvesBits() (c, bits int) { return int(n.Bits & 0xff), int(n.Bits >> 8) }

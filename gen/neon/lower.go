@@ -38,6 +38,9 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		if c, bits := n.HalvesBits(); bits < 15-c {
 			return []*ir.Node{k.Int(0x00010001 * (1<<bits - 1))}
 		}
+	case n.Op == ir.OpHalvesBy: // doubled, over 65536, it is over 128
+		upper := n.Args[1].Shr(16).Shl(8)
+		return []*ir.Node{upper.Or(upper.Shl(16))}
 	case n.Op == ir.OpLookUp:
 		var words []uint32
 		for i := 0; i < len(n.Table); i += 4 {
@@ -194,6 +197,10 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			return sum
 		}
 		return m.binary(s, sized(asm.H, m.UMIN), sum, args[1][0])
+	case ir.OpHalvesBy:
+		low := m.binary(s, sized(asm.H, m.UZP1), args[0][0], args[0][1])
+		high := m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
+		return m.binary(s, sized(asm.H, m.ADD), low, m.binary(s, sized(asm.H, m.SQDMULH), high, args[2][0]))
 	case ir.OpSigns: // the upper halves
 		return m.binary(s, sized(asm.H, m.UZP2), args[0][0], args[0][1])
 	case ir.OpSigns8:

@@ -188,8 +188,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
 	case ir.OpHalves: // the word is brought to the top by its weights, and back
 		_, bits := n.HalvesBits()
-		sum := func(v plan.V) plan.V { return m.pack(s, "VPMADDWD", v, args[1][0]) }
-		return m.wordsRight(s, m.pack(s, "VPACKSSDW", sum(args[0][0]), sum(args[0][1])), 15-bits)
+		return m.halves(s, args[0], args[1][0], bits)
+	case ir.OpHalvesBy:
+		return m.halves(s, args[0], args[1][0], 8)
 	case ir.OpSigns: // saturation keeps them
 		return m.pack(s, "VPACKSSDW", args[0][0], args[0][1])
 	case ir.OpSigns8:
@@ -405,6 +406,12 @@ func (m *Machine) upperHalves(s *plan.Seg, v plan.V) plan.V {
 
 func (m *Machine) permute(s *plan.Seg, v, order plan.V) plan.V {
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VPERMD", m.vec(u[0]), m.vec(u[1]), m.vec(d)) }, v, order)
+}
+
+// halves are those of two registers, weighted, and saturated to some bits.
+func (m *Machine) halves(s *plan.Seg, v []plan.V, weights plan.V, bits int) plan.V {
+	sum := func(v plan.V) plan.V { return m.pack(s, "VPMADDWD", v, weights) }
+	return m.wordsRight(s, m.pack(s, "VPACKSSDW", sum(v[0]), sum(v[1])), 15-bits)
 }
 
 // wordsRight shifts words right by c bits.

@@ -54,6 +54,8 @@ type Code uint8
 const (
 	Int8 Code = iota
 	Uint8
+	Float8
+	Float8FNUZ
 	E4M3
 	E5M2
 	E2M1

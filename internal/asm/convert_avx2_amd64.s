@@ -3168,34 +3168,25 @@ lanetailrare:
 	VMOVUPS      Y1, 96(SP)
 	JMP          lanetailback
 
-// func EncodeFpE4M3AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// func EncodeFpFloat8FNUZAVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE4M3AVX2(SB), NOSPLIT, $160-40
+TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $160-56
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
-	// loaded at each use: 0x80808080, 0x1010101, 0x7f7f7f7f, table
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
+	// loaded at each use: top, nan, 0x81818181, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+148(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+156(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS most+16(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+160(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         n+24(FP), DX
+	VBROADCASTSS least+16(FP), Y15
+	VBROADCASTSS ruler+20(FP), Y14
+	VBROADCASTSS weights+24(FP), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VMOVUPS      constantsAVX2<>+152(SB), Y10
+	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
@@ -3210,40 +3201,43 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+28(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+184(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
 	VMOVUPS      Y5, (DI)
 
 laneback:
@@ -3350,48 +3344,51 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VPAND       Y12, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        DX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VPAND       Y12, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VPAND       Y12, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y2, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        DX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VPAND       Y12, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y3, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y13, Y7, Y7
+	VPMADDWD     Y13, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+28(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+184(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
 	VMOVUPS      Y5, (SP)
 
 lanetailback:
@@ -3438,7 +3435,7 @@ piece9:
 
 piece10:
 laneend:
-	MOVQ  ahead+32(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3462,40 +3459,43 @@ lanestream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+28(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+184(SB), Y1
+	VPSUBB       Y1, Y5, Y1
+	VPAND        Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
@@ -3506,60 +3506,62 @@ lanestream:
 
 lanerare:
 	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(SI), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(SI), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(SI), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
+	VPAND        Y12, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y11, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y13, Y6, Y6
+	VPMADDWD     Y13, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+28(FP), Y3
+	VPMINUB      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+184(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y10, Y2
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y10, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VBROADCASTSS constantsAVX2<>+188(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+200(SB), Y0
+	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -3567,93 +3569,86 @@ lanerare:
 
 lanetailrare:
 	VMOVUPS      32(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      64(SP), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      96(SP), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      128(SP), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
+	VPAND        Y12, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y11, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y13, Y6, Y6
+	VPMADDWD     Y13, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+28(FP), Y3
+	VPMINUB      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+184(SB), Y3
+	VPSUBB       Y3, Y2, Y3
+	VPAND        Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y10, Y2
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y10, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VBROADCASTSS constantsAVX2<>+188(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+200(SB), Y0
+	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func EncodeFpE5M2AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE5M2AVX2(SB), NOSPLIT, $160-40
+TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $160-56
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
-	// loaded at each use: 0x80808080, 0x1010101, 0x7f7f7f7f, table
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
+	// loaded at each use: top, nan, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+204(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+208(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS most+16(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+212(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         n+24(FP), DX
+	VBROADCASTSS least+16(FP), Y15
+	VBROADCASTSS ruler+20(FP), Y14
+	VBROADCASTSS weights+24(FP), Y13
+	VBROADCASTSS constantsAVX2<>+148(SB), Y12
+	VBROADCASTSS constantsAVX2<>+76(SB), Y11
+	VMOVUPS      constantsAVX2<>+152(SB), Y10
+	MOVQ         n+40(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
@@ -3668,40 +3663,40 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+28(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
 	VMOVUPS      Y5, (DI)
 
 laneback:
@@ -3808,48 +3803,48 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VPAND       Y12, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        DX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VPAND       Y12, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VPAND       Y12, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y2, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        DX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VPAND       Y12, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y11, Y3, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y13, Y7, Y7
+	VPMADDWD     Y13, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+28(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
 	VMOVUPS      Y5, (SP)
 
 lanetailback:
@@ -3896,7 +3891,7 @@ piece9:
 
 piece10:
 laneend:
-	MOVQ  ahead+32(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3920,40 +3915,40 @@ lanestream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y0, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y12, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VPMADDWD     Y13, Y5, Y5
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPAND        Y12, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y2, Y4
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y12, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y1, Y6
+	VPMADDWD     Y13, Y4, Y4
+	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+28(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
+	VPERMD       Y5, Y10, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
 	ADDQ         $+128, SI
@@ -3964,60 +3959,59 @@ lanestream:
 
 lanerare:
 	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(SI), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(SI), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(SI), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
+	VPAND        Y12, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y11, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y13, Y6, Y6
+	VPMADDWD     Y13, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+28(FP), Y3
+	VPMINUB      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y10, Y2
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y10, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VBROADCASTSS constantsAVX2<>+188(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+200(SB), Y0
+	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -4025,1030 +4019,83 @@ lanerare:
 
 lanetailrare:
 	VMOVUPS      32(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VPAND        Y12, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPAND        Y11, Y0, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      64(SP), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y12, Y3, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y11, Y3, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y13, Y2, Y2
+	VPMADDWD     Y13, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      96(SP), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y12, Y3, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPAND        Y11, Y3, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      128(SP), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
+	VPAND        Y12, Y7, Y8
+	VPMAXUD      Y15, Y8, Y8
+	VPAND        Y11, Y7, Y9
+	VFMADD231PS  Y14, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y13, Y6, Y6
+	VPMADDWD     Y13, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+28(FP), Y3
+	VPMINUB      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
+	VPERMD       Y2, Y10, Y2
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
+	VPERMD       Y1, Y10, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
+	VBROADCASTSS constantsAVX2<>+188(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+200(SB), Y0
+	VBROADCASTSS nan+32(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func EncodeFpE4M3FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE4M3FNUZAVX2(SB), NOSPLIT, $160-40
+TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y0 most, Y15 0x4980fba0, Y14 0x7f800000, Y13 0x3c000000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
-	// loaded at each use: 0x81818181, 0x80808080, 0x1010101, table
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+216(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+140(SB), Y13
+	VBROADCASTSS constantsAVX2<>+192(SB), Y15
+	VBROADCASTSS constantsAVX2<>+196(SB), Y14
+	VBROADCASTSS constantsAVX2<>+148(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS most+16(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+160(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         n+24(FP), DX
+	VBROADCASTSS constantsAVX2<>+200(SB), Y11
+	VBROADCASTSS constantsAVX2<>+204(SB), Y10
+	VMOVUPS      constantsAVX2<>+152(SB), Y9
+	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+220(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     128(SP), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+220(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+220(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      32(SI), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VMOVUPS      64(SI), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      96(SI), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+220(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      64(SP), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VMOVUPS      96(SP), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      128(SP), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+220(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func EncodeFpE5M2FNUZAVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE5M2FNUZAVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y0 most, Y15 0x4a00fdec, Y14 0x7f800000, Y13 0x38000000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
-	// loaded at each use: 0x81818181, 0x80808080, 0x1010101, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+224(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+228(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS most+16(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+212(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+220(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, DX
-	CMPQ DX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ DX, DX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, DX
-	JEQ   piece1
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, DX
-	JEQ   piece2
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, DX
-	JEQ   piece3
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, DX
-	JEQ   piece4
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, DX
-	JEQ   piece5
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     128(SP), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        DX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        DX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        DX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+220(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, DX
-	JEQ   piece6
-	MOVQ  DX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, DX
-	JEQ   piece7
-	MOVQ  DX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, DX
-	JEQ   piece8
-	MOVQ  DX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, DX
-	JEQ   piece9
-	MOVQ  DX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, DX
-	JEQ   piece10
-	MOVQ  DX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      96(SI), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+220(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, DX
-	CMPQ         DX, $+32
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      32(SI), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VMOVUPS      64(SI), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      96(SI), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+220(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VMOVUPS      64(SP), Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VMOVUPS      96(SP), Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VMOVUPS      128(SP), Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSWB    Y3, Y0, Y0
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+220(SB), Y3
-	VPSUBB       Y3, Y2, Y3
-	VPAND        Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+164(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+196(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func EncodeFpE2M1AVX2(y *uint8, x *float32, most float32, n int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $160-40
-	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x8080808, Y10 0x401000, Y9 table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+232(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+236(SB), Y13
-	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+240(SB), Y11
-	VBROADCASTSS constantsAVX2<>+244(SB), Y10
-	VMOVUPS      constantsAVX2<>+164(SB), Y9
-	MOVQ         n+24(FP), DX
-	CMPQ         DX, $+32
-	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
+	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
@@ -5063,27 +4110,27 @@ laneloop:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	VPMADDWD    Y10, Y5, Y5
 	VPMADDWD    Y10, Y6, Y6
 	VPACKSSDW   Y6, Y5, Y5
 	VPSRLW      $0x0c, Y5, Y5
 	VPACKSSDW   Y1, Y0, Y0
-	VPAND       Y14, Y2, Y1
-	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y13, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y2, Y4
-	VFMADD231PS Y15, Y1, Y4
-	VPAND       Y14, Y3, Y1
-	VPMAXUD     Y13, Y1, Y1
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y13, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y3, Y6
-	VFMADD231PS Y15, Y1, Y6
+	VFMADD231PS Y14, Y1, Y6
 	VPMADDWD    Y10, Y4, Y4
 	VPMADDWD    Y10, Y6, Y6
 	VPACKSSDW   Y6, Y4, Y4
@@ -5201,28 +4248,28 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        DX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        DX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
 	VPMADDWD  Y10, Y5, Y5
@@ -5287,7 +4334,7 @@ piece9:
 
 piece10:
 laneend:
-	MOVQ  ahead+32(FP), AX
+	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5311,27 +4358,27 @@ lanestream:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanerare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	VPMADDWD    Y10, Y5, Y5
 	VPMADDWD    Y10, Y6, Y6
 	VPACKSSDW   Y6, Y5, Y5
 	VPSRLW      $0x0c, Y5, Y5
 	VPACKSSDW   Y1, Y0, Y0
-	VPAND       Y14, Y2, Y1
-	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y13, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y2, Y4
-	VFMADD231PS Y15, Y1, Y4
-	VPAND       Y14, Y3, Y1
-	VPMAXUD     Y13, Y1, Y1
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y13, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y3, Y6
-	VFMADD231PS Y15, Y1, Y6
+	VFMADD231PS Y14, Y1, Y6
 	VPMADDWD    Y10, Y4, Y4
 	VPMADDWD    Y10, Y6, Y6
 	VPACKSSDW   Y6, Y4, Y4
@@ -5353,18 +4400,18 @@ lanestream:
 
 lanerare:
 	VMOVUPS     (SI), Y0
-	VPAND       Y14, Y0, Y1
-	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y13, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y0, Y2
-	VFMADD231PS Y15, Y1, Y2
+	VFMADD231PS Y14, Y1, Y2
 	VCMPPS      $0x07, Y0, Y0, Y1
 	VANDPS      Y2, Y1, Y2
 	VANDPS      Y0, Y1, Y1
 	VMOVUPS     32(SI), Y0
-	VPAND       Y14, Y0, Y3
-	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y13, Y0, Y3
+	VPMAXUD     Y15, Y3, Y3
 	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y15, Y3, Y4
+	VFMADD231PS Y14, Y3, Y4
 	VCMPPS      $0x07, Y0, Y0, Y3
 	VANDPS      Y4, Y3, Y4
 	VANDPS      Y0, Y3, Y3
@@ -5374,18 +4421,18 @@ lanerare:
 	VPSRLW      $0x0c, Y2, Y2
 	VPACKSSDW   Y3, Y1, Y1
 	VMOVUPS     64(SI), Y0
-	VPAND       Y14, Y0, Y3
-	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y13, Y0, Y3
+	VPMAXUD     Y15, Y3, Y3
 	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y15, Y3, Y4
+	VFMADD231PS Y14, Y3, Y4
 	VCMPPS      $0x07, Y0, Y0, Y3
 	VANDPS      Y4, Y3, Y4
 	VANDPS      Y0, Y3, Y3
 	VMOVUPS     96(SI), Y0
-	VPAND       Y14, Y0, Y5
-	VPMAXUD     Y13, Y5, Y5
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
 	VPAND       Y12, Y0, Y6
-	VFMADD231PS Y15, Y5, Y6
+	VFMADD231PS Y14, Y5, Y6
 	VCMPPS      $0x07, Y0, Y0, Y5
 	VANDPS      Y6, Y5, Y6
 	VANDPS      Y0, Y5, Y5
@@ -5405,18 +4452,18 @@ lanerare:
 
 lanetailrare:
 	VMOVUPS     32(SP), Y0
-	VPAND       Y14, Y0, Y1
-	VPMAXUD     Y13, Y1, Y1
+	VPAND       Y13, Y0, Y1
+	VPMAXUD     Y15, Y1, Y1
 	VPAND       Y12, Y0, Y2
-	VFMADD231PS Y15, Y1, Y2
+	VFMADD231PS Y14, Y1, Y2
 	VCMPPS      $0x07, Y0, Y0, Y1
 	VANDPS      Y2, Y1, Y2
 	VANDPS      Y0, Y1, Y1
 	VMOVUPS     64(SP), Y0
-	VPAND       Y14, Y0, Y3
-	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y13, Y0, Y3
+	VPMAXUD     Y15, Y3, Y3
 	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y15, Y3, Y4
+	VFMADD231PS Y14, Y3, Y4
 	VCMPPS      $0x07, Y0, Y0, Y3
 	VANDPS      Y4, Y3, Y4
 	VANDPS      Y0, Y3, Y3
@@ -5426,18 +4473,18 @@ lanetailrare:
 	VPSRLW      $0x0c, Y2, Y2
 	VPACKSSDW   Y3, Y1, Y1
 	VMOVUPS     96(SP), Y0
-	VPAND       Y14, Y0, Y3
-	VPMAXUD     Y13, Y3, Y3
+	VPAND       Y13, Y0, Y3
+	VPMAXUD     Y15, Y3, Y3
 	VPAND       Y12, Y0, Y4
-	VFMADD231PS Y15, Y3, Y4
+	VFMADD231PS Y14, Y3, Y4
 	VCMPPS      $0x07, Y0, Y0, Y3
 	VANDPS      Y4, Y3, Y4
 	VANDPS      Y0, Y3, Y3
 	VMOVUPS     128(SP), Y0
-	VPAND       Y14, Y0, Y5
-	VPMAXUD     Y13, Y5, Y5
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
 	VPAND       Y12, Y0, Y6
-	VFMADD231PS Y15, Y5, Y6
+	VFMADD231PS Y14, Y5, Y6
 	VCMPPS      $0x07, Y0, Y0, Y5
 	VANDPS      Y6, Y5, Y6
 	VANDPS      Y0, Y5, Y5
@@ -5455,26 +4502,26 @@ lanetailrare:
 	VMOVUPS     Y2, (SP)
 	JMP         lanetailback
 
-// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// func EncodeFpE2M1PackedAVX2(y *uint8, x *float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-40
+TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $144-32
 	// pointers: DI y, SI x, DX elements left
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 0x10011001
 	// loaded at each use: 0x8080808
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
-	VBROADCASTSS constantsAVX2<>+232(SB), Y15
-	VBROADCASTSS constantsAVX2<>+152(SB), Y14
-	VBROADCASTSS constantsAVX2<>+236(SB), Y13
+	VBROADCASTSS constantsAVX2<>+192(SB), Y15
+	VBROADCASTSS constantsAVX2<>+196(SB), Y14
+	VBROADCASTSS constantsAVX2<>+148(SB), Y13
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
-	VBROADCASTSS constantsAVX2<>+244(SB), Y11
-	VMOVUPS      constantsAVX2<>+164(SB), Y10
-	VBROADCASTSS constantsAVX2<>+248(SB), Y9
-	MOVQ         n+24(FP), DX
+	VBROADCASTSS constantsAVX2<>+204(SB), Y11
+	VMOVUPS      constantsAVX2<>+152(SB), Y10
+	VBROADCASTSS constantsAVX2<>+208(SB), Y9
+	MOVQ         n+16(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
-	MOVQ         ahead+32(FP), CX
+	MOVQ         ahead+24(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 
@@ -5489,27 +4536,27 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -5518,7 +4565,7 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+240(SB), Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -5631,28 +4678,28 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        DX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        DX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        DX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -5668,7 +4715,7 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+240(SB), Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -5730,7 +4777,7 @@ piece10:
 
 piece11:
 laneend:
-	MOVQ  ahead+32(FP), AX
+	MOVQ  ahead+24(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5754,27 +4801,27 @@ lanestream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -5783,7 +4830,7 @@ lanestream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+240(SB), Y1
+	VBROADCASTSS constantsAVX2<>+200(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VPERMD       Y5, Y10, Y5
@@ -5800,18 +4847,18 @@ lanestream:
 
 lanerare:
 	VMOVUPS      (SI), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -5821,18 +4868,18 @@ lanerare:
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -5844,7 +4891,7 @@ lanerare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+240(SB), Y0
+	VBROADCASTSS constantsAVX2<>+200(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPERMD       Y2, Y10, Y2
@@ -5856,18 +4903,18 @@ lanerare:
 
 lanetailrare:
 	VMOVUPS      16(SP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -5877,18 +4924,18 @@ lanetailrare:
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      80(SP), Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      112(SP), Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -5900,7 +4947,7 @@ lanetailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+240(SB), Y0
+	VBROADCASTSS constantsAVX2<>+200(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VPERMD       Y2, Y10, Y2
@@ -5910,18 +4957,18 @@ lanetailrare:
 	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-// func EncodeFpE8M0AVX2(y *uint8, x *float32, most float32, n int, ahead int)
+// func EncodeE8M0AVX2(y *uint8, x *float32, most float32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·EncodeFpE8M0AVX2(SB), NOSPLIT, $160-40
+TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $160-40
 	// pointers: DI y, SI x, DX elements left
 	// per call: Y15 most, Y14 0x3faaaaab, Y13 0x0, Y12 table
 	// vector registers in use at once: 8
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	VBROADCASTSS most+16(FP), Y15
-	VBROADCASTSS constantsAVX2<>+252(SB), Y14
+	VBROADCASTSS constantsAVX2<>+212(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+164(SB), Y12
+	VMOVUPS      constantsAVX2<>+152(SB), Y12
 	MOVQ         n+24(FP), DX
 	CMPQ         DX, $+32
 	JLT          lanetail
@@ -6195,31 +5242,21 @@ DATA constantsAVX2<>+132(SB)/4, $0xffffffff
 DATA constantsAVX2<>+136(SB)/4, $0xbfffbfff
 DATA constantsAVX2<>+140(SB)/4, $0x3c000000
 DATA constantsAVX2<>+144(SB)/4, $0xbc800000
-DATA constantsAVX2<>+148(SB)/4, $0x4980fb98
-DATA constantsAVX2<>+152(SB)/4, $0x7f800000
-DATA constantsAVX2<>+156(SB)/4, $0x3c800000
-DATA constantsAVX2<>+160(SB)/4, $0x00010010
-DATA constantsAVX2<>+164(SB)/4, $0x00000000
-DATA constantsAVX2<>+168(SB)/4, $0x00000004
-DATA constantsAVX2<>+172(SB)/4, $0x00000001
-DATA constantsAVX2<>+176(SB)/4, $0x00000005
-DATA constantsAVX2<>+180(SB)/4, $0x00000002
-DATA constantsAVX2<>+184(SB)/4, $0x00000006
-DATA constantsAVX2<>+188(SB)/4, $0x00000003
-DATA constantsAVX2<>+192(SB)/4, $0x00000007
-DATA constantsAVX2<>+196(SB)/4, $0x01010101
-DATA constantsAVX2<>+200(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+204(SB)/4, $0x4a00fde8
-DATA constantsAVX2<>+208(SB)/4, $0x38800000
-DATA constantsAVX2<>+212(SB)/4, $0x00010020
-DATA constantsAVX2<>+216(SB)/4, $0x4980fba0
-DATA constantsAVX2<>+220(SB)/4, $0x81818181
-DATA constantsAVX2<>+224(SB)/4, $0x4a00fdec
-DATA constantsAVX2<>+228(SB)/4, $0x38000000
-DATA constantsAVX2<>+232(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+236(SB)/4, $0x3f800000
-DATA constantsAVX2<>+240(SB)/4, $0x08080808
-DATA constantsAVX2<>+244(SB)/4, $0x00401000
-DATA constantsAVX2<>+248(SB)/4, $0x10011001
-DATA constantsAVX2<>+252(SB)/4, $0x3faaaaab
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $256
+DATA constantsAVX2<>+148(SB)/4, $0x7f800000
+DATA constantsAVX2<>+152(SB)/4, $0x00000000
+DATA constantsAVX2<>+156(SB)/4, $0x00000004
+DATA constantsAVX2<>+160(SB)/4, $0x00000001
+DATA constantsAVX2<>+164(SB)/4, $0x00000005
+DATA constantsAVX2<>+168(SB)/4, $0x00000002
+DATA constantsAVX2<>+172(SB)/4, $0x00000006
+DATA constantsAVX2<>+176(SB)/4, $0x00000003
+DATA constantsAVX2<>+180(SB)/4, $0x00000007
+DATA constantsAVX2<>+184(SB)/4, $0x81818181
+DATA constantsAVX2<>+188(SB)/4, $0x01010101
+DATA constantsAVX2<>+192(SB)/4, $0x3f800000
+DATA constantsAVX2<>+196(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+200(SB)/4, $0x08080808
+DATA constantsAVX2<>+204(SB)/4, $0x00401000
+DATA constantsAVX2<>+208(SB)/4, $0x10011001
+DATA constantsAVX2<>+212(SB)/4, $0x3faaaaab
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $216

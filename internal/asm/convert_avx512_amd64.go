@@ -92,65 +92,62 @@ func DecodeFpE2M1PackedAVX512(y *float32, x *uint8, n int, ahead int)
 //go:noescape
 func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
 
-// EncodeFpE4M3AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
+// EncodeFpFloat8FNUZAVX512 sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+// overflows to that.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE4M3AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+func EncodeFpFloat8FNUZAVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 
-// EncodeFpE5M2AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
+// EncodeFpFloat8AVX512 sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+// overflows to that.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE5M2AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+func EncodeFpFloat8AVX512(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 
-// EncodeFpE4M3FNUZAVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
+// EncodeFpE2M1AVX512 sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+// overflows to that.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE4M3FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+func EncodeFpE2M1AVX512(y *uint8, x *float32, n int, ahead int)
 
-// EncodeFpE5M2FNUZAVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
+// EncodeFpE2M1PackedAVX512 sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+// overflows to that.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE5M2FNUZAVX512(y *uint8, x *float32, most float32, n int, ahead int)
+func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, n int, ahead int)
 
-// EncodeFpE2M1AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
+// EncodeE8M0AVX512 sets y to the code of the power of two next to min(x, most).
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func EncodeFpE2M1AVX512(y *uint8, x *float32, most float32, n int, ahead int)
-
-// EncodeFpE2M1PackedAVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func EncodeFpE2M1PackedAVX512(y *uint8, x *float32, most float32, n int, ahead int)
-
-// EncodeFpE8M0AVX512 sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func EncodeFpE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)
+func EncodeE8M0AVX512(y *uint8, x *float32, most float32, n int, ahead int)

@@ -822,85 +822,71 @@ func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Poi
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
-// QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// QuantizeFp sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
+func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-			QuantizeFpE4M3AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-			QuantizeFpE5M2AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(Float8)<<0 | int(F32)<<4:
+			QuantizeFpFloat8AVX2(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1AVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1PackedAVX2(q, (*float32)(x), scale, recip, groups, length, ahead)
 			return
-		case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-			QuantizeFpE4M3AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-			QuantizeFpE5M2AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(Float8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F32)<<4:
+			QuantizeFpFloat8AVX512(q, (*float32)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1AVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1PackedAVX512(q, (*float32)(x), scale, recip, groups, length, ahead)
 			return
 		}
 	} else {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-			QuantizeFpE4M3F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-			QuantizeFpE5M2F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(Float8)<<0 | int(F16)<<4:
+			QuantizeFpFloat8F16AVX2(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1F16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-			QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1PackedF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-			QuantizeFpE4M3BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-			QuantizeFpE5M2BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(Float8)<<0 | int(BF16)<<4:
+			QuantizeFpFloat8BF16AVX2(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1BF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1PackedBF16AVX2(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
-		case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-			QuantizeFpE4M3F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-			QuantizeFpE5M2F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F16)<<4:
+			QuantizeFpFloat8F16AVX512(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1F16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-			QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1PackedF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
-		case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-			QuantizeFpE4M3BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-			QuantizeFpE5M2BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(Float8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(BF16)<<4:
+			QuantizeFpFloat8BF16AVX512(q, (*uint16)(x), scale, recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1BF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, most, groups, length, ahead)
+			QuantizeFpE2M1PackedBF16AVX512(q, (*uint16)(x), scale, recip, groups, length, ahead)
 			return
 		}
 	}
@@ -908,83 +894,65 @@ func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsa
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
+func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(E4M3)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE4M3AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E5M2)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE5M2AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(Float8)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoFloat8AVX2(q, (*float32)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1AVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1AVX2(q, (*float32)(x), recip, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedAVX2(q, (*float32)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1PackedAVX2(q, (*float32)(x), recip, groups, length, ahead)
 			return
-		case int(AVX512)<<16 | int(E4M3)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE4M3AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E5M2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE5M2AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(Float8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F32)<<4:
+			QuantizeFpPowerOfTwoFloat8AVX512(q, (*float32)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1AVX512(q, (*float32)(x), recip, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1PackedAVX512(q, (*float32)(x), recip, groups, length, ahead)
 			return
 		}
 	} else {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(E4M3)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE4M3F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E5M2)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE5M2F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(Float8)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoFloat8F16AVX2(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE2M1F16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1F16AVX2(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q, (*uint16)(x), recip, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE4M3BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE5M2BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(Float8)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoFloat8BF16AVX2(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1BF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1BF16AVX2(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		case int(AVX2)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q, (*uint16)(x), recip, groups, length, ahead)
 			return
-		case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE4M3F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE5M2F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F16)<<4:
+			QuantizeFpPowerOfTwoFloat8F16AVX512(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1F16AVX512(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q, (*uint16)(x), recip, groups, length, ahead)
 			return
-		case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE4M3BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE5M2BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(Float8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(BF16)<<4:
+			QuantizeFpPowerOfTwoFloat8BF16AVX512(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1BF16AVX512(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, most, groups, length, ahead)
+			QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		}
 	}
@@ -1219,54 +1187,53 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 	panic("asm: no such implementation of DecodeFp")
 }
 
-// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
-func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
+// EncodeFp sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+// overflows to that.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
+func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 {
-	case int(AVX2)<<16 | int(E4M3)<<0:
-		EncodeFpE4M3AVX2(y, x, most, n, ahead)
+	case int(AVX2)<<16 | int(Float8FNUZ)<<0:
+		EncodeFpFloat8FNUZAVX2(y, x, least, ruler, weights, top, nan, n, ahead)
 		return
-	case int(AVX2)<<16 | int(E5M2)<<0:
-		EncodeFpE5M2AVX2(y, x, most, n, ahead)
-		return
-	case int(AVX2)<<16 | int(E4M3FNUZ)<<0:
-		EncodeFpE4M3FNUZAVX2(y, x, most, n, ahead)
-		return
-	case int(AVX2)<<16 | int(E5M2FNUZ)<<0:
-		EncodeFpE5M2FNUZAVX2(y, x, most, n, ahead)
+	case int(AVX2)<<16 | int(Float8)<<0:
+		EncodeFpFloat8AVX2(y, x, least, ruler, weights, top, nan, n, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1)<<0:
-		EncodeFpE2M1AVX2(y, x, most, n, ahead)
+		EncodeFpE2M1AVX2(y, x, n, ahead)
 		return
 	case int(AVX2)<<16 | int(E2M1Packed)<<0:
-		EncodeFpE2M1PackedAVX2(y, x, most, n, ahead)
+		EncodeFpE2M1PackedAVX2(y, x, n, ahead)
 		return
-	case int(AVX2)<<16 | int(E8M0)<<0:
-		EncodeFpE8M0AVX2(y, x, most, n, ahead)
+	case int(AVX512)<<16 | int(Float8FNUZ)<<0, int(AVX512VBMI)<<16 | int(Float8FNUZ)<<0:
+		EncodeFpFloat8FNUZAVX512(y, x, least, ruler, weights, top, nan, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0, int(AVX512VBMI)<<16 | int(E4M3)<<0:
-		EncodeFpE4M3AVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0, int(AVX512VBMI)<<16 | int(E5M2)<<0:
-		EncodeFpE5M2AVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E4M3FNUZ)<<0, int(AVX512VBMI)<<16 | int(E4M3FNUZ)<<0:
-		EncodeFpE4M3FNUZAVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2FNUZ)<<0, int(AVX512VBMI)<<16 | int(E5M2FNUZ)<<0:
-		EncodeFpE5M2FNUZAVX512(y, x, most, n, ahead)
+	case int(AVX512)<<16 | int(Float8)<<0, int(AVX512VBMI)<<16 | int(Float8)<<0:
+		EncodeFpFloat8AVX512(y, x, least, ruler, weights, top, nan, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0, int(AVX512VBMI)<<16 | int(E2M1)<<0:
-		EncodeFpE2M1AVX512(y, x, most, n, ahead)
+		EncodeFpE2M1AVX512(y, x, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0:
-		EncodeFpE2M1PackedAVX512(y, x, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E8M0)<<0, int(AVX512VBMI)<<16 | int(E8M0)<<0:
-		EncodeFpE8M0AVX512(y, x, most, n, ahead)
+		EncodeFpE2M1PackedAVX512(y, x, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of EncodeFp")
+}
+
+// EncodeE8M0 sets y to the code of the power of two next to min(x, most).
+func EncodeE8M0(isa ISA, y *uint8, x *float32, most float32, n int, ahead int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		EncodeE8M0AVX2(y, x, most, n, ahead)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		EncodeE8M0AVX512(y, x, most, n, ahead)
+		return
+	}
+	panic("asm: no such implementation of EncodeE8M0")
 }
 
 // Pack sets y to the low bits of x.
@@ -1776,32 +1743,30 @@ func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mas
 	panic("asm: no such implementation of FakeQuantizeFpProduct")
 }
 
-// QuantizeFpProduct sets q to the code of x*recip, clamped to -most and most and rounded to the format.
-func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, most float32, n int, ahead int) {
+// QuantizeFpProduct sets q to the code of x*recip, clipped and rounded to the format.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
+func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
 	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(F16)<<4:
-		QuantizeFpProductE4M3F16AVX512(q, x, scale, recip, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(F16)<<4:
-		QuantizeFpProductE5M2F16AVX512(q, x, scale, recip, most, n, ahead)
+	case int(AVX512)<<16 | int(Float8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(F16)<<4:
+		QuantizeFpProductFloat8F16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(F16)<<4:
-		QuantizeFpProductE2M1F16AVX512(q, x, scale, recip, most, n, ahead)
+		QuantizeFpProductE2M1F16AVX512(q, x, scale, recip, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
-		QuantizeFpProductE2M1PackedF16AVX512(q, x, scale, recip, most, n, ahead)
+		QuantizeFpProductE2M1PackedF16AVX512(q, x, scale, recip, n, ahead)
 		return
-	case int(AVX512)<<16 | int(E4M3)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-		QuantizeFpProductE4M3BF16AVX512(q, x, scale, recip, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(E5M2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-		QuantizeFpProductE5M2BF16AVX512(q, x, scale, recip, most, n, ahead)
+	case int(AVX512)<<16 | int(Float8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Float8)<<0 | int(BF16)<<4:
+		QuantizeFpProductFloat8BF16AVX512(q, x, scale, recip, least, ruler, weights, top, nan, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-		QuantizeFpProductE2M1BF16AVX512(q, x, scale, recip, most, n, ahead)
+		QuantizeFpProductE2M1BF16AVX512(q, x, scale, recip, n, ahead)
 		return
 	case int(AVX512)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
-		QuantizeFpProductE2M1PackedBF16AVX512(q, x, scale, recip, most, n, ahead)
+		QuantizeFpProductE2M1PackedBF16AVX512(q, x, scale, recip, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of QuantizeFpProduct")

@@ -70,14 +70,18 @@ func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Poi
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
-// QuantizeFp sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// QuantizeFp sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
-func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, most float32, groups int, length int, ahead int) {
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
+func QuantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFp")
 }
 
 // QuantizeFpPowerOfTwo is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, most float32, groups int, length int, ahead int) {
+func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uint8, x unsafe.Pointer, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
 }
 
@@ -106,10 +110,19 @@ func DecodeFp(isa ISA, codeKind Code, y *float32, x unsafe.Pointer, n int, ahead
 	panic("asm: no such implementation of DecodeFp")
 }
 
-// EncodeFp sets y to the code of min(max(x, -most), most) rounded to the format: with the format's
-// largest value for most the conversion saturates, with the step behind it, E8M0's being infinity, it overflows. E2M1 saturates.
-func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, most float32, n int, ahead int) {
+// EncodeFp sets y to the code of x, clipped and rounded to the format. A Float8 with the code behind its greatest for top
+// overflows to that.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
+func EncodeFp(isa ISA, codeKind Code, y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
 	panic("asm: no such implementation of EncodeFp")
+}
+
+// EncodeE8M0 sets y to the code of the power of two next to min(x, most).
+func EncodeE8M0(isa ISA, y *uint8, x *float32, most float32, n int, ahead int) {
+	panic("asm: no such implementation of EncodeE8M0")
 }
 
 // Pack sets y to the low bits of x.
@@ -209,8 +222,12 @@ func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mas
 	panic("asm: no such implementation of FakeQuantizeFpProduct")
 }
 
-// QuantizeFpProduct sets q to the code of x*recip, clamped to -most and most and rounded to the format.
-func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, most float32, n int, ahead int) {
+// QuantizeFpProduct sets q to the code of x*recip, clipped and rounded to the format.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
+func QuantizeFpProduct(isa ISA, codeKind Code, elemKind Elem, q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int) {
 	panic("asm: no such implementation of QuantizeFpProduct")
 }
 

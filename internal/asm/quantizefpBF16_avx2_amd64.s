@@ -4,46 +4,30 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpFloat8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE4M3BF16AVX2(SB), $352-64
+TEXT ·QuantizeFpFloat8BF16AVX2(SB), $352-80
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4980fb98, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
-	// per group: Y12 recip
-	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3c800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10010, table
+	// per call: nothing
+	// per group: Y15 scale, Y14 recip
+	// loaded at each use: least, ruler, weights, top, nan, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x7fffffff, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS most+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS most+32(FP), Y1
-	VPAND        Y14, Y1, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPMADDWD     Y0, Y1, Y2
-	VPMADDWD     Y0, Y1, Y1
-	VPACKSSDW    Y1, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
+	MOVQ  q+0(FP), DI
+	MOVQ  x+8(FP), SI
+	MOVQ  scale+16(FP), DX
+	MOVQ  recip+24(FP), BX
+	MOVQ  groups+56(FP), R9
+	MOVQ  length+64(FP), R10
+	CMPQ  R10, $+1
+	JEQ   lanes
+	CMPQ  R10, $+16
+	JEQ   short2
+	CMPQ  R10, $+256
+	JLT   groups
+	TESTQ $0x0000001f, R10
+	JEQ   longs
+	CMPQ  R9, $+1
+	JEQ   longs
 
 groups:
 	MOVQ  R10, R8
@@ -55,86 +39,92 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS (BX), Y14
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y15, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y15, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -153,8 +143,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 
 groupmeet:
 	MOVQ R9, R11
@@ -165,85 +155,94 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y15, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y15, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y15, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y15, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y15, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y15, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y15, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -280,7 +279,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS (BX), Y14
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -345,85 +345,90 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y15, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y15, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -490,7 +495,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -498,87 +503,96 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS (DX), Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFNMADD231PS Y0, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y11
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPSUBD       Y1, Y0, Y15
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VFNMADD231PS Y14, Y15, Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y15, Y0, Y13
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -656,77 +670,86 @@ piece14:
 piece15:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VPMOVZXWD    80(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -782,7 +805,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -791,86 +814,93 @@ longend:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS 4(DX), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -886,7 +916,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -932,49 +962,58 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS least+32(FP), Y1
 	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y0, Y0
-	VPAND        Y14, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y3, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -1254,57 +1293,66 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS least+32(FP), Y1
 	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y5, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y7, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SP)
 
@@ -1352,7 +1400,7 @@ piece39:
 
 piece40:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1367,77 +1415,82 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y15, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y15, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -1450,85 +1503,90 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1539,12 +1597,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y15, Y15
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1563,8 +1621,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1572,12 +1630,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y15, Y15
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y2, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1596,8 +1654,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1605,12 +1663,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y15, Y15
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1629,8 +1687,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1638,12 +1696,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y15, Y15
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1655,85 +1713,90 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -1753,69 +1816,78 @@ longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -1828,85 +1900,90 @@ longstream:
 longrare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1915,85 +1992,90 @@ longrare:
 longtailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -2001,81 +2083,88 @@ longtailrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS 4(DX), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -2090,85 +2179,90 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
 	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -2180,12 +2274,14 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y2
@@ -2193,31 +2289,35 @@ lanerare:
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(SI), Y6
@@ -2225,37 +2325,40 @@ lanerare:
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -2267,12 +2370,14 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y2
@@ -2280,31 +2385,35 @@ lanetailrare:
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      160(SP), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    80(SP), Y6
@@ -2312,70 +2421,62 @@ lanetailrare:
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE4M3BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoFloat8BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3BF16AVX2(SB), NOSPLIT, $224-56
+TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX2(SB), NOSPLIT, $224-72
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
-	// per group: nothing
-	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
+	// per call: Y15 ruler, Y14 weights, Y13 0x7f800000, Y12 0x7fffffff
+	// per group: Y11 recip
+	// loaded at each use: least, top, nan, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	VBROADCASTSS ruler+28(FP), Y15
+	VBROADCASTSS weights+32(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS most+24(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	MOVQ         groups+48(FP), R8
+	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -2387,71 +2488,73 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -2470,7 +2573,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R8, R10
@@ -2481,67 +2584,72 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y9, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y9, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y9, Y2, Y2
+	VMULPS    Y11, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -2577,1531 +2685,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    48(SP), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    80(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VPMOVZXWD   48(SP), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VPMOVZXWD   64(SP), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VPMOVZXWD   80(SP), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VPMOVZXWD    48(SI), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    48(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VPMOVZXWD    64(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VPMOVZXWD    80(SP), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VPMOVZXWD    48(SI), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
-
-lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      32(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VPMOVZXWD    32(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VPMOVZXWD    48(SI), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      96(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    48(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VPMOVZXWD    64(SP), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      160(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VPMOVZXWD    80(SP), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      192(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpE5M2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE5M2BF16AVX2(SB), $352-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a00fde8, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
-	// per group: Y12 recip
-	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x38800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10020, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS most+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS most+32(FP), Y1
-	VPAND        Y14, Y1, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y2
-	VPMADDWD     Y0, Y1, Y1
-	VPACKSSDW    Y1, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (DX), Y11
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -4111,9 +2695,9 @@ grouppiece:
 	MOVQ         AX, 72(SP)
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
+	TESTQ        $0x00000010, BX
 	JEQ          piece1
-	MOVQ         R8, AX
+	MOVQ         BX, AX
 	ANDQ         $-32, AX
 	SHLQ         $0x01, AX
 	MOVQ         (SI)(AX*1), CX
@@ -4126,2302 +2710,6 @@ grouppiece:
 	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS (DX), Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFNMADD231PS Y0, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R8, R8
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VPAND        Y14, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      224(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      96(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VPMOVZXWD    48(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      128(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VPMOVZXWD    64(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VPMOVZXWD    80(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      192(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    48(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          longback
-
-longtailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    48(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VPMOVZXWD    16(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VPMOVZXWD    32(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VPMOVZXWD    48(SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
-
-lanerare:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      32(DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    48(SI), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VMOVUPS      96(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VPMOVZXWD    32(SP), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    48(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      128(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VPMOVZXWD    64(SP), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VPMOVZXWD    80(SP), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VMOVUPS      192(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2BF16AVX2(SB), NOSPLIT, $224-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
-	// per group: nothing
-	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS most+24(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
-
-grouploop:
-	VPMOVZXWD    (SI), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(SI), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y9
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD (SI), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y9, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD 16(SI), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y9, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD 32(SI), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y9, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    48(SI), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
 	TESTQ $0x00000008, BX
 	JEQ   piece2
 	MOVQ  BX, AX
@@ -6462,67 +2750,68 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VPMOVZXWD    80(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	CMPQ         BX, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VBROADCASTSS least+24(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y4, Y7
 	CMPQ         BX, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y8
+	VPMAXUD      Y8, Y4, Y4
 	VPAND        Y12, Y3, Y8
 	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y14, Y7, Y7
+	VPMADDWD     Y14, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -6588,7 +2877,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6597,66 +2886,69 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -6671,7 +2963,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6705,39 +2997,44 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -6898,69 +3195,74 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VPMOVZXWD   48(SP), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VPMOVZXWD   64(SP), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VPMOVZXWD   80(SP), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    80(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPAND        Y13, Y2, Y4
+	VBROADCASTSS least+24(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y14, Y7, Y7
+	VPMADDWD     Y14, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -7008,7 +3310,7 @@ piece24:
 
 piece25:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7023,59 +3325,60 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -7088,10 +3391,10 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7099,26 +3402,26 @@ grouprare:
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7126,37 +3429,38 @@ grouprare:
 	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -7167,10 +3471,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -7187,7 +3491,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -7195,10 +3499,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -7215,7 +3519,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -7223,10 +3527,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBLENDVPS    Y2, Y3, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7243,7 +3547,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7251,10 +3555,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y9, Y9
+	VBLENDVPS    Y3, Y4, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7265,10 +3569,10 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7276,26 +3580,26 @@ grouptailrare:
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7303,37 +3607,38 @@ grouptailrare:
 	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -7350,61 +3655,64 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -7418,10 +3726,10 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7429,26 +3737,26 @@ short2rare:
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y10, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7456,37 +3764,38 @@ short2rare:
 	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y10, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -7497,8 +3806,9 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7508,24 +3818,26 @@ lanerare:
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7535,35 +3847,37 @@ lanerare:
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -7574,8 +3888,9 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7585,24 +3900,26 @@ lanetailrare:
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7612,55 +3929,57 @@ lanetailrare:
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-64
+TEXT ·QuantizeFpE2M1BF16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x4a80fed6
 	// per group: Y14 scale, Y13 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x7f7f7f7f, 0x401000, table, table
+	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x401000, table, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX2<>+92(SB), Y15
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -7685,7 +4004,7 @@ groupbegin:
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS (BX), Y13
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -7716,41 +4035,41 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -7759,12 +4078,12 @@ grouploop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -7831,41 +4150,41 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -7874,12 +4193,12 @@ groupmeet3:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -8006,49 +4325,49 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y3, Y7
 	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VPMAXUD      Y8, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y4, Y8
 	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -8057,12 +4376,12 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -8129,7 +4448,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8137,18 +4456,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y14
 	VBROADCASTSS (DX), Y13
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
 	VFNMADD231PS Y13, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y14, Y0, Y12
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
@@ -8175,41 +4494,41 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -8218,12 +4537,12 @@ longloop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -8321,49 +4640,49 @@ piece15:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y3, Y7
 	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VPMAXUD      Y8, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y4, Y8
 	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -8372,12 +4691,12 @@ longtailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -8433,7 +4752,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8442,7 +4761,7 @@ longend:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -8477,41 +4796,41 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -8520,12 +4839,12 @@ short2loop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -8541,7 +4860,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8587,41 +4906,41 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y4, Y3
 	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -8630,12 +4949,12 @@ laneloop:
 	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -8915,49 +5234,49 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y4, Y7
 	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VPMAXUD      Y8, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y5, Y8
 	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -8966,12 +5285,12 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SP)
 
@@ -9019,7 +5338,7 @@ piece39:
 
 piece40:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -9058,41 +5377,41 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9101,12 +5420,12 @@ groupstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -9121,9 +5440,9 @@ grouprare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9134,16 +5453,16 @@ grouprare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9153,9 +5472,9 @@ grouprare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9166,16 +5485,16 @@ grouprare:
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9184,22 +5503,22 @@ grouprare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9210,7 +5529,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
@@ -9243,7 +5562,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y14, Y14
@@ -9276,7 +5595,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y14, Y14
@@ -9309,7 +5628,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y14, Y14
@@ -9328,9 +5647,9 @@ grouptailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9341,16 +5660,16 @@ grouptailrare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9360,9 +5679,9 @@ grouptailrare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9373,16 +5692,16 @@ grouptailrare:
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9391,22 +5710,22 @@ grouptailrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -9446,41 +5765,41 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9489,12 +5808,12 @@ longstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -9509,9 +5828,9 @@ longrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9522,16 +5841,16 @@ longrare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9541,9 +5860,9 @@ longrare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9554,16 +5873,16 @@ longrare:
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9572,22 +5891,22 @@ longrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9598,9 +5917,9 @@ longtailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9611,16 +5930,16 @@ longtailrare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9630,9 +5949,9 @@ longtailrare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9643,16 +5962,16 @@ longtailrare:
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9661,22 +5980,22 @@ longtailrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -9714,41 +6033,41 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9757,12 +6076,12 @@ short2stream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -9779,9 +6098,9 @@ short2rare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9792,16 +6111,16 @@ short2rare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9811,9 +6130,9 @@ short2rare:
 	VPSLLD       $0x10, Y2, Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9824,16 +6143,16 @@ short2rare:
 	VPSLLD       $0x10, Y6, Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9842,22 +6161,22 @@ short2rare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9869,9 +6188,9 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9883,16 +6202,16 @@ lanerare:
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9903,9 +6222,9 @@ lanerare:
 	VMOVUPS      64(DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9917,16 +6236,16 @@ lanerare:
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9935,22 +6254,22 @@ lanerare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9962,9 +6281,9 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9976,16 +6295,16 @@ lanetailrare:
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9996,9 +6315,9 @@ lanetailrare:
 	VMOVUPS      160(SP), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -10010,16 +6329,16 @@ lanetailrare:
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -10028,45 +6347,44 @@ lanetailrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1BF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1BF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-56
+TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: nothing
-	// loaded at each use: recip, 0x8080808, 0x1010101, 0x7f7f7f7f, table, table
-	// vector registers in use at once: 15
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff, Y12 0x401000
+	// per group: Y11 recip
+	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+124(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -10078,32 +6396,29 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10111,40 +6426,44 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -10163,7 +6482,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R8, R10
@@ -10174,28 +6493,28 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y10, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(SI), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y10, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(SI), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y10, Y2, Y2
+	VMULPS    Y11, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10203,40 +6522,44 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -10272,28 +6595,29 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	VBROADCASTSS (DX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -10336,20 +6660,16 @@ piece4:
 piece5:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    48(SP), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    64(SP), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VPMOVZXWD    80(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10357,48 +6677,52 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	CMPQ         BX, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y13, Y2, Y7
 	VFMADD231PS  Y15, Y4, Y7
 	CMPQ         BX, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y13, Y3, Y8
 	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y12, Y7, Y7
+	VPMADDWD     Y12, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -10464,7 +6788,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10473,27 +6797,25 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10501,40 +6823,44 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -10549,7 +6875,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10584,40 +6910,44 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -10778,71 +7108,75 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VPMOVZXWD   32(SP), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVUPS     96(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VPMOVZXWD   48(SP), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VMOVUPS     128(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VPMOVZXWD   64(SP), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VMOVUPS     160(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VPMOVZXWD   80(SP), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VMOVUPS     192(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VPMOVZXWD    32(SP), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPMOVZXWD    48(SP), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VPMOVZXWD    64(SP), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      160(SP), Y3
+	VMULPS       Y3, Y2, Y2
+	VPMOVZXWD    80(SP), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPAND        Y14, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y13, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y12, Y7, Y7
+	VPMADDWD     Y12, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -10890,7 +7224,7 @@ piece24:
 
 piece25:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10905,20 +7239,16 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10926,40 +7256,44 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -10972,77 +7306,77 @@ groupstream:
 grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -11053,10 +7387,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -11073,7 +7407,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -11081,10 +7415,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -11101,7 +7435,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -11109,10 +7443,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBLENDVPS    Y2, Y3, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -11129,7 +7463,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -11137,10 +7471,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y10, Y10
+	VBLENDVPS    Y3, Y4, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -11151,77 +7485,77 @@ groupmeet3mix:
 grouptailrare:
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    48(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    64(SP), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    80(SP), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -11238,22 +7572,20 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXWD    16(SI), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPMOVZXWD    32(SI), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VPMOVZXWD    48(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -11261,40 +7593,44 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -11308,77 +7644,77 @@ short2stream:
 short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VPMOVZXWD    32(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VPMOVZXWD    48(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMULPS       Y10, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -11390,8 +7726,9 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
@@ -11401,14 +7738,15 @@ lanerare:
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -11417,8 +7755,9 @@ lanerare:
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
@@ -11428,36 +7767,37 @@ lanerare:
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -11469,8 +7809,9 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
@@ -11480,14 +7821,15 @@ lanetailrare:
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -11496,8 +7838,9 @@ lanetailrare:
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
@@ -11507,46 +7850,47 @@ lanetailrare:
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
+TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x401000, table, 0x10011001
 	// vector registers in use at once: 16
@@ -11554,12 +7898,12 @@ TEXT ·QuantizeFpE2M1PackedBF16AVX2(SB), $336-64
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -11584,7 +7928,7 @@ groupbegin:
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -11615,29 +7959,29 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11646,12 +7990,12 @@ grouploop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11720,29 +8064,29 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11751,12 +8095,12 @@ groupmeet3:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11885,37 +8229,37 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VFMADD231PS  Y14, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VFMADD231PS  Y14, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -11924,12 +8268,12 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12009,7 +8353,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12017,18 +8361,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS (DX), Y10
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
 	VFNMADD231PS Y10, Y11, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
@@ -12055,29 +8399,29 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -12086,12 +8430,12 @@ longloop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12191,37 +8535,37 @@ piece16:
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         longtailrare
-	VPAND       Y14, Y1, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y1, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y1, Y5
-	VFMADD231PS Y15, Y0, Y5
+	VFMADD231PS Y14, Y0, Y5
 	CMPQ        R8, $+9
 	JLT         longtailnarrow
-	VPAND       Y14, Y2, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y2, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y2, Y6
-	VFMADD231PS Y15, Y0, Y6
+	VFMADD231PS Y14, Y0, Y6
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPAND       Y14, Y3, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y3, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y3, Y7
-	VFMADD231PS Y15, Y0, Y7
+	VFMADD231PS Y14, Y0, Y7
 	CMPQ        R8, $+25
 	JLT         longtailnarrow
-	VPAND       Y14, Y4, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y4, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y4, Y8
-	VFMADD231PS Y15, Y0, Y8
+	VFMADD231PS Y14, Y0, Y8
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -12230,12 +8574,12 @@ longtailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12304,7 +8648,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12313,7 +8657,7 @@ longend:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -12348,29 +8692,29 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -12379,12 +8723,12 @@ short2loop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12402,7 +8746,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12448,29 +8792,29 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -12479,12 +8823,12 @@ laneloop:
 	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -12766,37 +9110,37 @@ piece37:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VFMADD231PS  Y14, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VFMADD231PS  Y14, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -12805,12 +9149,12 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -12869,7 +9213,7 @@ piece42:
 
 piece43:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12908,29 +9252,29 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -12939,12 +9283,12 @@ groupstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12961,23 +9305,23 @@ grouprare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -12987,23 +9331,23 @@ grouprare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13012,12 +9356,12 @@ grouprare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13029,7 +9373,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -13062,7 +9406,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -13095,7 +9439,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -13128,7 +9472,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -13147,23 +9491,23 @@ grouptailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13173,23 +9517,23 @@ grouptailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13198,12 +9542,12 @@ grouptailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13244,29 +9588,29 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -13275,12 +9619,12 @@ longstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13297,23 +9641,23 @@ longrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13323,23 +9667,23 @@ longrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13348,12 +9692,12 @@ longrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13365,23 +9709,23 @@ longtailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13391,23 +9735,23 @@ longtailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13416,12 +9760,12 @@ longtailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13460,29 +9804,29 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -13491,12 +9835,12 @@ short2stream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13515,23 +9859,23 @@ short2rare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13541,23 +9885,23 @@ short2rare:
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13566,12 +9910,12 @@ short2rare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13584,10 +9928,10 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
@@ -13595,13 +9939,13 @@ lanerare:
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13612,10 +9956,10 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    48(SI), Y0
@@ -13623,13 +9967,13 @@ lanerare:
 	VMOVUPS      96(DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13638,12 +9982,12 @@ lanerare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13656,10 +10000,10 @@ lanetailrare:
 	VMOVUPS      80(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    32(SP), Y0
@@ -13667,13 +10011,13 @@ lanetailrare:
 	VMOVUPS      112(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13684,10 +10028,10 @@ lanetailrare:
 	VMOVUPS      144(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VPMOVZXWD    64(SP), Y0
@@ -13695,13 +10039,13 @@ lanetailrare:
 	VMOVUPS      176(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13710,37 +10054,37 @@ lanetailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-56
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
 	// per group: Y9 recip
 	// loaded at each use: 0x8080808, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+124(SB), Y11
-	VBROADCASTSS constantsAVX2<>+164(SB), Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y10
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -13758,7 +10102,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Y9
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -13781,27 +10125,27 @@ grouploop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -13810,10 +10154,10 @@ grouploop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -13874,27 +10218,27 @@ groupmeet3:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -13903,10 +10247,10 @@ groupmeet3:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14026,28 +10370,28 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         grouptailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        BX, $+9
 	JLT         grouptailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        BX, $+25
 	JLT         grouptailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 grouptailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -14063,10 +10407,10 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14146,7 +10490,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14155,7 +10499,7 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -14180,27 +10524,27 @@ short2loop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -14209,10 +10553,10 @@ short2loop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14230,7 +10574,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14264,27 +10608,27 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -14293,10 +10637,10 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14482,28 +10826,28 @@ piece21:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        BX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        BX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -14519,10 +10863,10 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14582,7 +10926,7 @@ piece26:
 
 piece27:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14613,27 +10957,27 @@ groupstream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -14642,10 +10986,10 @@ groupstream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14662,20 +11006,20 @@ grouprare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14687,20 +11031,20 @@ grouprare:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14712,10 +11056,10 @@ grouprare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14728,7 +11072,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -14756,7 +11100,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
@@ -14784,7 +11128,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
@@ -14812,7 +11156,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y9, Y9
@@ -14827,20 +11171,20 @@ grouptailrare:
 	VPMOVZXWD    16(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    32(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14852,20 +11196,20 @@ grouptailrare:
 	VPMOVZXWD    48(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VPMOVZXWD    64(SP), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14877,10 +11221,10 @@ grouptailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14919,27 +11263,27 @@ short2stream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -14948,10 +11292,10 @@ short2stream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14969,20 +11313,20 @@ short2rare:
 	VPMOVZXWD    (SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VPMOVZXWD    16(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14994,20 +11338,20 @@ short2rare:
 	VPMOVZXWD    32(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VPMOVZXWD    48(SI), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -15019,10 +11363,10 @@ short2rare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -15035,10 +11379,10 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
@@ -15046,10 +11390,10 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      32(DX), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -15062,10 +11406,10 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(DX), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -15073,10 +11417,10 @@ lanerare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      96(DX), Y5
 	VMULPS       Y5, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -15088,10 +11432,10 @@ lanerare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -15104,10 +11448,10 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      80(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
@@ -15115,10 +11459,10 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      112(SP), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -15131,10 +11475,10 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      144(SP), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -15142,10 +11486,10 @@ lanetailrare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      176(SP), Y5
 	VMULPS       Y5, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -15157,10 +11501,10 @@ lanetailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -15168,46 +11512,40 @@ lanetailrare:
 	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x4980fb98
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x3c800000
-DATA constantsAVX2<>+16(SB)/4, $0x00010010
-DATA constantsAVX2<>+20(SB)/4, $0x80808080
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x00000001
-DATA constantsAVX2<>+60(SB)/4, $0x3f800000
-DATA constantsAVX2<>+64(SB)/4, $0x34800000
-DATA constantsAVX2<>+68(SB)/4, $0x01010101
-DATA constantsAVX2<>+72(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+76(SB)/4, $0x00000000
-DATA constantsAVX2<>+80(SB)/4, $0x00000001
-DATA constantsAVX2<>+84(SB)/4, $0x00000002
-DATA constantsAVX2<>+88(SB)/4, $0x00000003
-DATA constantsAVX2<>+92(SB)/4, $0x00000004
-DATA constantsAVX2<>+96(SB)/4, $0x00000005
-DATA constantsAVX2<>+100(SB)/4, $0x00000006
-DATA constantsAVX2<>+104(SB)/4, $0x00000007
-DATA constantsAVX2<>+108(SB)/4, $0x4a00fde8
-DATA constantsAVX2<>+112(SB)/4, $0x38800000
-DATA constantsAVX2<>+116(SB)/4, $0x00010020
-DATA constantsAVX2<>+120(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+124(SB)/4, $0x00401000
-DATA constantsAVX2<>+128(SB)/4, $0x08080808
-DATA constantsAVX2<>+132(SB)/4, $0x3c383000
-DATA constantsAVX2<>+136(SB)/4, $0x4c484440
-DATA constantsAVX2<>+140(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+144(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+148(SB)/4, $0x3c383000
-DATA constantsAVX2<>+152(SB)/4, $0x4c484440
-DATA constantsAVX2<>+156(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+160(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+164(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168
+DATA constantsAVX2<>+8(SB)/4, $0x80808080
+DATA constantsAVX2<>+12(SB)/4, $0x00000000
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00000005
+DATA constantsAVX2<>+28(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000006
+DATA constantsAVX2<>+36(SB)/4, $0x00000003
+DATA constantsAVX2<>+40(SB)/4, $0x00000007
+DATA constantsAVX2<>+44(SB)/4, $0x00000001
+DATA constantsAVX2<>+48(SB)/4, $0x3f800000
+DATA constantsAVX2<>+52(SB)/4, $0x34800000
+DATA constantsAVX2<>+56(SB)/4, $0x01010101
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x00000001
+DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+72(SB)/4, $0x00000003
+DATA constantsAVX2<>+76(SB)/4, $0x00000004
+DATA constantsAVX2<>+80(SB)/4, $0x00000005
+DATA constantsAVX2<>+84(SB)/4, $0x00000006
+DATA constantsAVX2<>+88(SB)/4, $0x00000007
+DATA constantsAVX2<>+92(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+96(SB)/4, $0x00401000
+DATA constantsAVX2<>+100(SB)/4, $0x08080808
+DATA constantsAVX2<>+104(SB)/4, $0x3c383000
+DATA constantsAVX2<>+108(SB)/4, $0x4c484440
+DATA constantsAVX2<>+112(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+116(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+120(SB)/4, $0x3c383000
+DATA constantsAVX2<>+124(SB)/4, $0x4c484440
+DATA constantsAVX2<>+128(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+132(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+136(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+140(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144

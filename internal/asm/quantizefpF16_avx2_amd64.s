@@ -4,46 +4,30 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpFloat8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE4M3F16AVX2(SB), $352-64
+TEXT ·QuantizeFpFloat8F16AVX2(SB), $352-80
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4980fb98, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
-	// per group: Y12 recip
-	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3c800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10010, table
+	// per call: nothing
+	// per group: Y15 scale, Y14 recip
+	// loaded at each use: least, ruler, weights, top, nan, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x7fffffff, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS most+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS most+32(FP), Y1
-	VPAND        Y14, Y1, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
-	VPMADDWD     Y0, Y1, Y2
-	VPMADDWD     Y0, Y1, Y1
-	VPACKSSDW    Y1, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
+	MOVQ  q+0(FP), DI
+	MOVQ  x+8(FP), SI
+	MOVQ  scale+16(FP), DX
+	MOVQ  recip+24(FP), BX
+	MOVQ  groups+56(FP), R9
+	MOVQ  length+64(FP), R10
+	CMPQ  R10, $+1
+	JEQ   lanes
+	CMPQ  R10, $+16
+	JEQ   short2
+	CMPQ  R10, $+256
+	JLT   groups
+	TESTQ $0x0000001f, R10
+	JEQ   longs
+	CMPQ  R9, $+1
+	JEQ   longs
 
 groups:
 	MOVQ  R10, R8
@@ -55,82 +39,88 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R9, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS (BX), Y14
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y15, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y15, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -149,8 +139,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 
 groupmeet:
 	MOVQ R9, R11
@@ -160,82 +150,91 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y15, Y0, Y1
+	VFMSUB231PS  Y14, Y1, Y0
+	VFNMADD231PS Y15, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y15, Y0, Y2
+	VFMSUB231PS  Y14, Y2, Y0
+	VFNMADD231PS Y15, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y15, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y15, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y15, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -272,7 +271,8 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS (BX), Y14
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -336,82 +336,87 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y15, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y15, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -478,7 +483,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -486,83 +491,92 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS (DX), Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFNMADD231PS Y0, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y11
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
+	VPSUBD       Y1, Y0, Y15
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VFNMADD231PS Y14, Y15, Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y15, Y0, Y13
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -639,74 +653,83 @@ piece14:
 
 piece15:
 	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y3, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y4, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -762,7 +785,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -771,82 +794,89 @@ longend:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS 4(DX), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -862,7 +892,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -904,49 +934,58 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS least+32(FP), Y1
 	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y0, Y0
-	VPAND        Y14, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y4, Y3
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y5, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y3, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -1222,57 +1261,66 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VBROADCASTSS least+32(FP), Y1
 	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPAND        Y1, Y2, Y1
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y4, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS least+32(FP), Y8
 	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPAND        Y8, Y5, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y7, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SP)
 
@@ -1320,7 +1368,7 @@ piece39:
 
 piece40:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1334,74 +1382,79 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y14, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y14, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMSUB231PS  Y15, Y3, Y0
+	VFNMADD231PS Y14, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMSUB231PS  Y15, Y4, Y0
+	VFNMADD231PS Y14, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -1413,82 +1466,87 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1499,12 +1557,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBLENDVPS    Y0, Y1, Y15, Y15
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1523,8 +1581,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1532,12 +1590,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y2, Y15, Y15
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y2, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1556,8 +1614,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1565,12 +1623,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y15, Y15
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1589,8 +1647,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
+	VBROADCASTSS (BX), Y15
+	VBROADCASTSS (DX), Y14
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1598,12 +1656,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y15, Y15
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y14, Y14
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1614,82 +1672,87 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -1708,66 +1771,75 @@ groupmeetrare:
 longstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -1779,82 +1851,87 @@ longstream:
 
 longrare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1862,82 +1939,87 @@ longrare:
 
 longtailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -1945,77 +2027,84 @@ longtailrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (DX), Y15
+	VBROADCASTSS 4(DX), Y14
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
 	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y15, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y15, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y14, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
 	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y14, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS least+32(FP), Y5
 	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VBROADCASTSS least+32(FP), Y2
 	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -2029,82 +2118,87 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
+	VDIVPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
+	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
+	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -2115,79 +2209,88 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    32(SI), Y2
 	VMOVUPS      64(DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    48(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -2198,112 +2301,110 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VBROADCASTSS least+32(FP), Y3
 	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y2
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS least+32(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VCVTPH2PS    64(SP), Y2
 	VMOVUPS      160(SP), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS least+32(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VCVTPH2PS    80(SP), Y6
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS least+32(FP), Y10
 	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE4M3F16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoFloat8F16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX2(SB), NOSPLIT, $224-56
+TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX2(SB), NOSPLIT, $224-72
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
-	// per group: nothing
-	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
+	// per call: Y15 ruler, Y14 weights, Y13 0x7f800000, Y12 0x7fffffff
+	// per group: Y11 recip
+	// loaded at each use: least, top, nan, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+12(SB), Y13
+	VBROADCASTSS ruler+28(FP), Y15
+	VBROADCASTSS weights+32(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS most+24(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	MOVQ         groups+48(FP), R8
+	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -2315,67 +2416,69 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -2394,7 +2497,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R8, R10
@@ -2404,64 +2507,69 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS (SI), Y0
-	VMULPS    Y9, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y9, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y9, Y2, Y2
+	VMULPS    Y11, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -2497,1479 +2605,7 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    80(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece20:
-	VCVTPH2PS   32(SP), Y0
-	VMOVUPS     96(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPH2PS   48(SP), Y1
-	VMOVUPS     128(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VCVTPH2PS   64(SP), Y2
-	VMOVUPS     160(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VCVTPH2PS   80(SP), Y3
-	VMOVUPS     192(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    64(SP), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    80(SP), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
-
-lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y3
-	VMOVUPS      32(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    32(SI), Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    48(SI), Y7
-	VMOVUPS      96(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y3
-	VMOVUPS      128(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VCVTPH2PS    64(SP), Y3
-	VMOVUPS      160(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VCVTPH2PS    80(SP), Y7
-	VMOVUPS      192(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpE5M2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE5M2F16AVX2(SB), $352-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a00fde8, Y14 0x7fffffff, Y0 And, Y0 UMax, Y1 And, Y1 MulAdd, Y2 Halves, Y13 ShuffledU8
-	// per group: Y12 recip
-	// loaded at each use: most, scale, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x38800000, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10020, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS most+32(FP), Y0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VBROADCASTSS most+32(FP), Y1
-	VPAND        Y14, Y1, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y2
-	VPMADDWD     Y0, Y1, Y1
-	VPACKSSDW    Y1, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (DX), Y11
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (BX), Y12
 	XORL         AX, AX
 	MOVQ         AX, 32(SP)
 	MOVQ         AX, 40(SP)
@@ -3979,9 +2615,9 @@ grouppiece:
 	MOVQ         AX, 72(SP)
 	MOVQ         AX, 80(SP)
 	MOVQ         AX, 88(SP)
-	TESTQ        $0x00000010, R8
+	TESTQ        $0x00000010, BX
 	JEQ          piece1
-	MOVQ         R8, AX
+	MOVQ         BX, AX
 	ANDQ         $-32, AX
 	SHLQ         $0x01, AX
 	MOVQ         (SI)(AX*1), CX
@@ -3994,2230 +2630,6 @@ grouppiece:
 	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece5:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
-	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS (DX), Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VFNMADD231PS Y0, Y12, Y1
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y12, Y1, Y11
-	MOVQ         R10, R8
-	CMPQ         R8, $+32
-	JLT          longtail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-longback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ R8, R8
-	JEQ   longend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece15:
-	VCVTPH2PS    32(SP), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPH2PS    48(SP), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPH2PS    64(SP), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    80(SP), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-longtailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece20:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    32(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    48(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y0, Y0
-	VPAND        Y14, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x01, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x01, AX
-	MOVW  (SI)(AX*1), CX
-	MOVW  CX, 32(SP)(AX*1)
-
-piece25:
-	XORL  AX, AX
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 128(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 136(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 144(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 152(SP)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 112(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 120(SP)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 104(SP)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 96(SP)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 96(SP)(AX*1)
-
-piece30:
-	XORL  AX, AX
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece31
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 256(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 264(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 272(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 280(SP)(AX*1)
-
-piece31:
-	TESTQ $0x00000008, R8
-	JEQ   piece32
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 240(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 248(SP)(AX*1)
-
-piece32:
-	TESTQ $0x00000004, R8
-	JEQ   piece33
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 232(SP)(AX*1)
-
-piece33:
-	TESTQ $0x00000002, R8
-	JEQ   piece34
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 224(SP)(AX*1)
-
-piece34:
-	TESTQ $0x00000001, R8
-	JEQ   piece35
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 224(SP)(AX*1)
-
-piece35:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      224(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      96(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    48(SP), Y0
-	VMOVUPS      256(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      128(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VCVTPH2PS    64(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      160(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    80(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      192(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y1
-	VPMAXUD      Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y0, Y0
-	VPAND        Y14, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y8
-	VPMAXUD      Y8, Y0, Y0
-	VPAND        Y14, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPMINUB      Y13, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece36
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece36:
-	TESTQ $0x00000008, R8
-	JEQ   piece37
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece37:
-	TESTQ $0x00000004, R8
-	JEQ   piece38
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece38:
-	TESTQ $0x00000002, R8
-	JEQ   piece39
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece39:
-	TESTQ $0x00000001, R8
-	JEQ   piece40
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece40:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y12, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y12, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (DX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (SI)(CX*1)
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMADD231PS  Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMADD231PS  Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMADD231PS  Y12, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          longback
-
-longtailrare:
-	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VCVTPH2PS    (SI), Y0
-	VMULPS       Y12, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
-	VCVTPH2PS    16(SI), Y0
-	VMULPS       Y12, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
-	VCVTPH2PS    32(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	VCVTPH2PS    48(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y5
-	VPMAXUD      Y5, Y0, Y0
-	VPAND        Y14, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y2
-	VPMAXUD      Y2, Y0, Y0
-	VPAND        Y14, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y0, Y0
-	VPAND        Y14, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y13, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
-
-lanerare:
-	VCVTPH2PS    (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    16(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    32(SI), Y2
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    48(SI), Y6
-	VMOVUPS      96(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VCVTPH2PS    32(SP), Y0
-	VMOVUPS      96(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3
-	VPMAXUD      Y3, Y2, Y2
-	VPAND        Y14, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VCVTPH2PS    48(SP), Y2
-	VMOVUPS      128(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
-	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+112(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPAND        Y14, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VCVTPH2PS    64(SP), Y2
-	VMOVUPS      160(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+112(SB), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y14, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VCVTPH2PS    80(SP), Y6
-	VMOVUPS      192(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
-	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+112(SB), Y10
-	VPMAXUD      Y10, Y9, Y9
-	VPAND        Y14, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y13, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2F16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX2(SB), NOSPLIT, $224-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
-	// per group: nothing
-	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS most+24(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+116(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
-
-grouploop:
-	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+64, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y9
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (SI), Y0
-	VMULPS    Y9, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y9, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y9, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y9, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+64, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece1:
 	TESTQ $0x00000008, BX
 	JEQ   piece2
 	MOVQ  BX, AX
@@ -6257,64 +2669,65 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VCVTPH2PS    80(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	CMPQ         BX, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VBROADCASTSS least+24(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y4, Y7
 	CMPQ         BX, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y8
+	VPMAXUD      Y8, Y4, Y4
 	VPAND        Y12, Y3, Y8
 	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y14, Y7, Y7
+	VPMADDWD     Y14, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -6380,7 +2793,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6389,62 +2802,65 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -6459,7 +2875,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6489,39 +2905,44 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -6682,65 +3103,70 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VCVTPH2PS   32(SP), Y0
-	VMOVUPS     96(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPH2PS   48(SP), Y1
-	VMOVUPS     128(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VCVTPH2PS   64(SP), Y2
-	VMOVUPS     160(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VCVTPH2PS   80(SP), Y3
-	VMOVUPS     192(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      160(SP), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    80(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPAND        Y13, Y2, Y4
+	VBROADCASTSS least+24(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y14, Y7, Y7
+	VPMADDWD     Y14, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -6788,7 +3214,7 @@ piece24:
 
 piece25:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6802,56 +3228,57 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -6863,72 +3290,73 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -6939,10 +3367,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -6959,7 +3387,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -6967,10 +3395,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -6987,7 +3415,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -6995,10 +3423,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
+	VBLENDVPS    Y2, Y3, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -7015,7 +3443,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -7023,10 +3451,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y9, Y9
+	VBLENDVPS    Y3, Y4, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -7036,72 +3464,73 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -7118,57 +3547,60 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -7181,72 +3613,73 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y10, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y10, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -7256,8 +3689,9 @@ lanerare:
 	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7266,23 +3700,25 @@ lanerare:
 	VCVTPH2PS    16(SI), Y3
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7291,35 +3727,37 @@ lanerare:
 	VCVTPH2PS    48(SI), Y7
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -7329,8 +3767,9 @@ lanetailrare:
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
@@ -7339,23 +3778,25 @@ lanetailrare:
 	VCVTPH2PS    48(SP), Y3
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
@@ -7364,55 +3805,57 @@ lanetailrare:
 	VCVTPH2PS    80(SP), Y7
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-64
+TEXT ·QuantizeFpE2M1F16AVX2(SB), $352-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
 	// per call: Y15 0x4a80fed6
 	// per group: Y14 scale, Y13 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x3f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x7f7f7f7f, 0x401000, table, table
+	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x7fffffff, 0x8080808, 0x1010101, 0x401000, table, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX2<>+92(SB), Y15
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -7437,7 +3880,7 @@ groupbegin:
 	VBROADCASTSS (DX), Y14
 	VBROADCASTSS (BX), Y13
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -7464,41 +3907,41 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -7507,12 +3950,12 @@ grouploop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -7575,41 +4018,41 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -7618,12 +4061,12 @@ groupmeet3:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -7746,49 +4189,49 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y3, Y7
 	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VPMAXUD      Y8, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y4, Y8
 	VFMADD231PS  Y15, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -7797,12 +4240,12 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -7869,7 +4312,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7877,18 +4320,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y14
 	VBROADCASTSS (DX), Y13
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
 	VFNMADD231PS Y13, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y14, Y0, Y12
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
@@ -7911,41 +4354,41 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -7954,12 +4397,12 @@ longloop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -8053,49 +4496,49 @@ piece15:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longtailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y3, Y7
 	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          longtailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VPMAXUD      Y8, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y4, Y8
 	VFMADD231PS  Y15, Y0, Y8
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -8104,12 +4547,12 @@ longtailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -8165,7 +4608,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8174,7 +4617,7 @@ longend:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -8205,41 +4648,41 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -8248,12 +4691,12 @@ short2loop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -8269,7 +4712,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8311,41 +4754,41 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VFMADD231PS  Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y4, Y3
 	VFMADD231PS  Y15, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -8354,12 +4797,12 @@ laneloop:
 	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -8635,49 +5078,49 @@ piece35:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPMAXUD      Y1, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
 	VPAND        Y1, Y2, Y1
 	VFMADD231PS  Y15, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y3, Y6
 	VFMADD231PS  Y15, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y4, Y7
 	VFMADD231PS  Y15, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
 	VPMAXUD      Y8, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y5, Y8
 	VFMADD231PS  Y15, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -8686,12 +5129,12 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SP)
 
@@ -8739,7 +5182,7 @@ piece39:
 
 piece40:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8774,41 +5217,41 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -8817,12 +5260,12 @@ groupstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -8836,9 +5279,9 @@ grouprare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -8848,16 +5291,16 @@ grouprare:
 	VCVTPH2PS    16(SI), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -8866,9 +5309,9 @@ grouprare:
 	VCVTPH2PS    32(SI), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -8878,16 +5321,16 @@ grouprare:
 	VCVTPH2PS    48(SI), Y6
 	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -8896,22 +5339,22 @@ grouprare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -8922,7 +5365,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
@@ -8955,7 +5398,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y14, Y14
@@ -8988,7 +5431,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y14, Y14
@@ -9021,7 +5464,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y14, Y14
@@ -9039,9 +5482,9 @@ grouptailrare:
 	VCVTPH2PS    32(SP), Y0
 	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9051,16 +5494,16 @@ grouptailrare:
 	VCVTPH2PS    48(SP), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9069,9 +5512,9 @@ grouptailrare:
 	VCVTPH2PS    64(SP), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9081,16 +5524,16 @@ grouptailrare:
 	VCVTPH2PS    80(SP), Y6
 	VDIVPS       Y14, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9099,22 +5542,22 @@ grouptailrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -9150,41 +5593,41 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9193,12 +5636,12 @@ longstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -9212,9 +5655,9 @@ longrare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9224,16 +5667,16 @@ longrare:
 	VCVTPH2PS    16(SI), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9242,9 +5685,9 @@ longrare:
 	VCVTPH2PS    32(SI), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9254,16 +5697,16 @@ longrare:
 	VCVTPH2PS    48(SI), Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9272,22 +5715,22 @@ longrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9297,9 +5740,9 @@ longtailrare:
 	VCVTPH2PS    32(SP), Y0
 	VDIVPS       Y13, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9309,16 +5752,16 @@ longtailrare:
 	VCVTPH2PS    48(SP), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9327,9 +5770,9 @@ longtailrare:
 	VCVTPH2PS    64(SP), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9339,16 +5782,16 @@ longtailrare:
 	VCVTPH2PS    80(SP), Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9357,22 +5800,22 @@ longtailrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -9406,41 +5849,41 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
 	VPMAXUD      Y5, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y5
 	VPAND        Y5, Y1, Y5
 	VFMADD231PS  Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y3, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
 	VPMAXUD      Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y2
 	VPAND        Y2, Y3, Y2
 	VFMADD231PS  Y15, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VPAND        Y0, Y4, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y4, Y6
 	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9449,12 +5892,12 @@ short2stream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -9470,9 +5913,9 @@ short2rare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y14, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9482,16 +5925,16 @@ short2rare:
 	VCVTPH2PS    16(SI), Y2
 	VDIVPS       Y14, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9500,9 +5943,9 @@ short2rare:
 	VCVTPH2PS    32(SI), Y2
 	VDIVPS       Y13, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9512,16 +5955,16 @@ short2rare:
 	VCVTPH2PS    48(SI), Y6
 	VDIVPS       Y13, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9530,22 +5973,22 @@ short2rare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9556,9 +5999,9 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9569,16 +6012,16 @@ lanerare:
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9588,9 +6031,9 @@ lanerare:
 	VMOVUPS      64(DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9601,16 +6044,16 @@ lanerare:
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9619,22 +6062,22 @@ lanerare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -9645,9 +6088,9 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
 	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
 	VPMAXUD      Y3, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+4(SB), Y3
 	VPAND        Y3, Y0, Y3
@@ -9658,16 +6101,16 @@ lanetailrare:
 	VMOVUPS      128(SP), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
 	VPAND        Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+4(SB), Y6
 	VPAND        Y6, Y2, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -9677,9 +6120,9 @@ lanetailrare:
 	VMOVUPS      160(SP), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y2, Y7
@@ -9690,16 +6133,16 @@ lanetailrare:
 	VMOVUPS      192(SP), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
 	VPAND        Y9, Y6, Y9
-	VBROADCASTSS constantsAVX2<>+60(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VPMAXUD      Y10, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VPAND        Y10, Y6, Y10
 	VFMADD231PS  Y15, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
@@ -9708,45 +6151,44 @@ lanetailrare:
 	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1F16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1F16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), NOSPLIT, $224-56
+TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX2(SB), NOSPLIT, $224-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: nothing
-	// loaded at each use: recip, 0x8080808, 0x1010101, 0x7f7f7f7f, table, table
-	// vector registers in use at once: 15
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff, Y12 0x401000
+	// per group: Y11 recip
+	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+124(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+96(SB), Y12
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -9758,28 +6200,25 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -9787,40 +6226,44 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -9839,7 +6282,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R8, R10
@@ -9849,25 +6292,25 @@ groupmeet:
 
 groupmeet0:
 	VCVTPH2PS (SI), Y0
-	VMULPS    Y10, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VCVTPH2PS 16(SI), Y1
-	VMULPS    Y10, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VCVTPH2PS 32(SI), Y2
-	VMULPS    Y10, Y2, Y2
+	VMULPS    Y11, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VCVTPH2PS    48(SI), Y3
-	VMULPS       Y10, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -9875,40 +6318,44 @@ groupmeet3:
 	TESTL        AX, AX
 	JNE          groupmeetrare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -9944,28 +6391,29 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x01, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
+	VBROADCASTSS (DX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x01, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -10007,17 +6455,13 @@ piece4:
 
 piece5:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    48(SP), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    64(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VCVTPH2PS    80(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10025,48 +6469,52 @@ piece5:
 	TESTL        AX, AX
 	JNE          grouptailrare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	CMPQ         BX, $+9
 	JLT          grouptailnarrow
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
 	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y13, Y2, Y7
 	VFMADD231PS  Y15, Y4, Y7
 	CMPQ         BX, $+25
 	JLT          grouptailnarrow
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y13, Y3, Y8
 	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y12, Y7, Y7
+	VPMADDWD     Y12, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -10132,7 +6580,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10141,23 +6589,21 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10165,40 +6611,44 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -10213,7 +6663,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10244,40 +6694,44 @@ laneloop:
 	TESTL        AX, AX
 	JNE          lanerare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -10438,67 +6892,71 @@ piece19:
 	MOVL  CX, 96(SP)(AX*1)
 
 piece20:
-	VCVTPH2PS   32(SP), Y0
-	VMOVUPS     96(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPH2PS   48(SP), Y1
-	VMOVUPS     128(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VCVTPH2PS   64(SP), Y2
-	VMOVUPS     160(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VCVTPH2PS   80(SP), Y3
-	VMOVUPS     192(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VCVTPH2PS    32(SP), Y0
+	VMOVUPS      96(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VCVTPH2PS    48(SP), Y1
+	VMOVUPS      128(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VCVTPH2PS    64(SP), Y2
+	VMOVUPS      160(SP), Y3
+	VMULPS       Y3, Y2, Y2
+	VCVTPH2PS    80(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPAND        Y14, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y13, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y12, Y7, Y7
+	VPMADDWD     Y12, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -10546,7 +7004,7 @@ piece24:
 
 piece25:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10560,17 +7018,13 @@ fence:
 groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10578,40 +7032,44 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -10623,74 +7081,74 @@ groupstream:
 
 grouprare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -10701,10 +7159,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -10721,7 +7179,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -10729,10 +7187,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -10749,7 +7207,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -10757,10 +7215,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBLENDVPS    Y2, Y3, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -10777,7 +7235,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -10785,10 +7243,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y10, Y10
+	VBLENDVPS    Y3, Y4, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -10798,74 +7256,74 @@ groupmeet3mix:
 
 grouptailrare:
 	VCVTPH2PS    32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    48(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    64(SP), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    80(SP), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMULPS       Y11, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -10882,18 +7340,16 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPH2PS    16(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VCVTPH2PS    32(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VCVTPH2PS    48(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -10901,40 +7357,44 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
 	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -10947,74 +7407,74 @@ short2stream:
 
 short2rare:
 	VCVTPH2PS    (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VCVTPH2PS    16(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VCVTPH2PS    32(SI), Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VCVTPH2PS    48(SI), Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
+	VMULPS       Y10, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -11025,8 +7485,9 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
@@ -11035,14 +7496,15 @@ lanerare:
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -11050,8 +7512,9 @@ lanerare:
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
@@ -11060,36 +7523,37 @@ lanerare:
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -11100,8 +7564,9 @@ lanetailrare:
 	VMOVUPS      96(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
@@ -11110,14 +7575,15 @@ lanetailrare:
 	VMOVUPS      128(SP), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -11125,8 +7591,9 @@ lanetailrare:
 	VMOVUPS      160(SP), Y5
 	VMULPS       Y5, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
@@ -11135,46 +7602,47 @@ lanetailrare:
 	VMOVUPS      192(SP), Y8
 	VMULPS       Y8, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+132(SB), Y0
+	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y0
+	VBROADCASTSS constantsAVX2<>+56(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1PackedF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
+TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000, 0x8080808, 0x401000, table, 0x10011001
 	// vector registers in use at once: 16
@@ -11182,12 +7650,12 @@ TEXT ·QuantizeFpE2M1PackedF16AVX2(SB), $336-64
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -11212,7 +7680,7 @@ groupbegin:
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -11239,29 +7707,29 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11270,12 +7738,12 @@ grouploop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11340,29 +7808,29 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11371,12 +7839,12 @@ groupmeet3:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11501,37 +7969,37 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VFMADD231PS  Y14, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VFMADD231PS  Y14, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -11540,12 +8008,12 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11625,7 +8093,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -11633,18 +8101,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+56(SB), Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y11
 	VBROADCASTSS (DX), Y10
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
 	VFNMADD231PS Y10, Y11, Y0
-	VBROADCASTSS constantsAVX2<>+64(SB), Y1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y9
 	MOVQ         R10, R8
 	CMPQ         R8, $+32
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
@@ -11667,29 +8135,29 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11698,12 +8166,12 @@ longloop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11799,37 +8267,37 @@ piece16:
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         longtailrare
-	VPAND       Y14, Y1, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y1, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y1, Y5
-	VFMADD231PS Y15, Y0, Y5
+	VFMADD231PS Y14, Y0, Y5
 	CMPQ        R8, $+9
 	JLT         longtailnarrow
-	VPAND       Y14, Y2, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y2, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y2, Y6
-	VFMADD231PS Y15, Y0, Y6
+	VFMADD231PS Y14, Y0, Y6
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPAND       Y14, Y3, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y3, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y3, Y7
-	VFMADD231PS Y15, Y0, Y7
+	VFMADD231PS Y14, Y0, Y7
 	CMPQ        R8, $+25
 	JLT         longtailnarrow
-	VPAND       Y14, Y4, Y0
-	VPMAXUD     Y13, Y0, Y0
+	VPAND       Y13, Y4, Y0
+	VPMAXUD     Y15, Y0, Y0
 	VPAND       Y12, Y4, Y8
-	VFMADD231PS Y15, Y0, Y8
+	VFMADD231PS Y14, Y0, Y8
 
 longtailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -11838,12 +8306,12 @@ longtailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11912,7 +8380,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -11921,7 +8389,7 @@ longend:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -11952,29 +8420,29 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11983,12 +8451,12 @@ short2loop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12006,7 +8474,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12048,29 +8516,29 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -12079,12 +8547,12 @@ laneloop:
 	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -12362,37 +8830,37 @@ piece37:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VFMADD231PS  Y14, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VFMADD231PS  Y14, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -12401,12 +8869,12 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -12465,7 +8933,7 @@ piece42:
 
 piece43:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12500,29 +8968,29 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -12531,12 +8999,12 @@ groupstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12552,22 +9020,22 @@ grouprare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -12576,22 +9044,22 @@ grouprare:
 	VCVTPH2PS    32(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -12600,12 +9068,12 @@ grouprare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12617,7 +9085,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -12650,7 +9118,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -12683,7 +9151,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -12716,7 +9184,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -12734,22 +9202,22 @@ grouptailrare:
 	VCVTPH2PS    16(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    32(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -12758,22 +9226,22 @@ grouptailrare:
 	VCVTPH2PS    48(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    64(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -12782,12 +9250,12 @@ grouptailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12824,29 +9292,29 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -12855,12 +9323,12 @@ longstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12876,22 +9344,22 @@ longrare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -12900,22 +9368,22 @@ longrare:
 	VCVTPH2PS    32(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -12924,12 +9392,12 @@ longrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -12940,22 +9408,22 @@ longtailrare:
 	VCVTPH2PS    16(SP), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    32(SP), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -12964,22 +9432,22 @@ longtailrare:
 	VCVTPH2PS    48(SP), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    64(SP), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -12988,12 +9456,12 @@ longtailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13028,29 +9496,29 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -13059,12 +9527,12 @@ short2stream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13082,22 +9550,22 @@ short2rare:
 	VCVTPH2PS    (SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13106,22 +9574,22 @@ short2rare:
 	VCVTPH2PS    32(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13130,12 +9598,12 @@ short2rare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13147,23 +9615,23 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13173,23 +9641,23 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13198,12 +9666,12 @@ lanerare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -13215,23 +9683,23 @@ lanetailrare:
 	VMOVUPS      80(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      112(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -13241,23 +9709,23 @@ lanetailrare:
 	VMOVUPS      144(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VCVTPH2PS    64(SP), Y0
 	VMOVUPS      176(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+124(SB), Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -13266,37 +9734,37 @@ lanetailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+164(SB), Y0
+	VBROADCASTSS constantsAVX2<>+140(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1PackedF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-56
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX2(SB), NOSPLIT, $208-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
 	// per group: Y9 recip
 	// loaded at each use: 0x8080808, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+120(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VBROADCASTSS constantsAVX2<>+60(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+124(SB), Y11
-	VBROADCASTSS constantsAVX2<>+164(SB), Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	VBROADCASTSS constantsAVX2<>+140(SB), Y10
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -13314,7 +9782,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Y9
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -13333,27 +9801,27 @@ grouploop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -13362,10 +9830,10 @@ grouploop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -13422,27 +9890,27 @@ groupmeet3:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -13451,10 +9919,10 @@ groupmeet3:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -13570,28 +10038,28 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         grouptailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        BX, $+9
 	JLT         grouptailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        BX, $+25
 	JLT         grouptailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 grouptailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -13607,10 +10075,10 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -13690,7 +10158,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -13699,7 +10167,7 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -13720,27 +10188,27 @@ short2loop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -13749,10 +10217,10 @@ short2loop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -13770,7 +10238,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -13800,27 +10268,27 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -13829,10 +10297,10 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14014,28 +10482,28 @@ piece21:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        BX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        BX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -14051,10 +10519,10 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14114,7 +10582,7 @@ piece26:
 
 piece27:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14141,27 +10609,27 @@ groupstream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -14170,10 +10638,10 @@ groupstream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14189,19 +10657,19 @@ groupstream:
 grouprare:
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14212,19 +10680,19 @@ grouprare:
 	VPACKSSDW    Y3, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14236,10 +10704,10 @@ grouprare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14252,7 +10720,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+76(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -14280,7 +10748,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+76(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
@@ -14308,7 +10776,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+76(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
@@ -14336,7 +10804,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+76(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y9, Y9
@@ -14350,19 +10818,19 @@ groupmeet3mix:
 grouptailrare:
 	VCVTPH2PS    16(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    32(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14373,19 +10841,19 @@ grouptailrare:
 	VPACKSSDW    Y3, Y1, Y1
 	VCVTPH2PS    48(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VCVTPH2PS    64(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14397,10 +10865,10 @@ grouptailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14435,27 +10903,27 @@ short2stream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -14464,10 +10932,10 @@ short2stream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+128(SB), Y1
+	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14484,19 +10952,19 @@ short2stream:
 short2rare:
 	VCVTPH2PS    (SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14507,19 +10975,19 @@ short2rare:
 	VPACKSSDW    Y3, Y1, Y1
 	VCVTPH2PS    32(SI), Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14531,10 +10999,10 @@ short2rare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14546,20 +11014,20 @@ lanerare:
 	VCVTPH2PS    (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    16(SI), Y0
 	VMOVUPS      32(DX), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14571,20 +11039,20 @@ lanerare:
 	VCVTPH2PS    32(SI), Y0
 	VMOVUPS      64(DX), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VCVTPH2PS    48(SI), Y0
 	VMOVUPS      96(DX), Y5
 	VMULPS       Y5, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14596,10 +11064,10 @@ lanerare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14611,20 +11079,20 @@ lanetailrare:
 	VCVTPH2PS    16(SP), Y0
 	VMOVUPS      80(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VCVTPH2PS    32(SP), Y0
 	VMOVUPS      112(SP), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -14636,20 +11104,20 @@ lanetailrare:
 	VCVTPH2PS    48(SP), Y0
 	VMOVUPS      144(SP), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VCVTPH2PS    64(SP), Y0
 	VMOVUPS      176(SP), Y5
 	VMULPS       Y5, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -14661,10 +11129,10 @@ lanetailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -14672,46 +11140,40 @@ lanetailrare:
 	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x4980fb98
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x3c800000
-DATA constantsAVX2<>+16(SB)/4, $0x00010010
-DATA constantsAVX2<>+20(SB)/4, $0x80808080
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x00000001
-DATA constantsAVX2<>+60(SB)/4, $0x3f800000
-DATA constantsAVX2<>+64(SB)/4, $0x34800000
-DATA constantsAVX2<>+68(SB)/4, $0x01010101
-DATA constantsAVX2<>+72(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+76(SB)/4, $0x00000000
-DATA constantsAVX2<>+80(SB)/4, $0x00000001
-DATA constantsAVX2<>+84(SB)/4, $0x00000002
-DATA constantsAVX2<>+88(SB)/4, $0x00000003
-DATA constantsAVX2<>+92(SB)/4, $0x00000004
-DATA constantsAVX2<>+96(SB)/4, $0x00000005
-DATA constantsAVX2<>+100(SB)/4, $0x00000006
-DATA constantsAVX2<>+104(SB)/4, $0x00000007
-DATA constantsAVX2<>+108(SB)/4, $0x4a00fde8
-DATA constantsAVX2<>+112(SB)/4, $0x38800000
-DATA constantsAVX2<>+116(SB)/4, $0x00010020
-DATA constantsAVX2<>+120(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+124(SB)/4, $0x00401000
-DATA constantsAVX2<>+128(SB)/4, $0x08080808
-DATA constantsAVX2<>+132(SB)/4, $0x3c383000
-DATA constantsAVX2<>+136(SB)/4, $0x4c484440
-DATA constantsAVX2<>+140(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+144(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+148(SB)/4, $0x3c383000
-DATA constantsAVX2<>+152(SB)/4, $0x4c484440
-DATA constantsAVX2<>+156(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+160(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+164(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168
+DATA constantsAVX2<>+8(SB)/4, $0x80808080
+DATA constantsAVX2<>+12(SB)/4, $0x00000000
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00000005
+DATA constantsAVX2<>+28(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000006
+DATA constantsAVX2<>+36(SB)/4, $0x00000003
+DATA constantsAVX2<>+40(SB)/4, $0x00000007
+DATA constantsAVX2<>+44(SB)/4, $0x00000001
+DATA constantsAVX2<>+48(SB)/4, $0x3f800000
+DATA constantsAVX2<>+52(SB)/4, $0x34800000
+DATA constantsAVX2<>+56(SB)/4, $0x01010101
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x00000001
+DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+72(SB)/4, $0x00000003
+DATA constantsAVX2<>+76(SB)/4, $0x00000004
+DATA constantsAVX2<>+80(SB)/4, $0x00000005
+DATA constantsAVX2<>+84(SB)/4, $0x00000006
+DATA constantsAVX2<>+88(SB)/4, $0x00000007
+DATA constantsAVX2<>+92(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+96(SB)/4, $0x00401000
+DATA constantsAVX2<>+100(SB)/4, $0x08080808
+DATA constantsAVX2<>+104(SB)/4, $0x3c383000
+DATA constantsAVX2<>+108(SB)/4, $0x4c484440
+DATA constantsAVX2<>+112(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+116(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+120(SB)/4, $0x3c383000
+DATA constantsAVX2<>+124(SB)/4, $0x4c484440
+DATA constantsAVX2<>+128(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+132(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+136(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+140(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144

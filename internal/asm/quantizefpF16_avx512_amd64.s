@@ -4,11 +4,11 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpFloat8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpFloat8F16AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
@@ -16,25 +16,16 @@ TEXT ·QuantizeFpE4M3F16AVX512(SB), NOSPLIT, $0-64
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+32(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+16(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS least+32(FP), Z15
+	VBROADCASTSS ruler+36(FP), Z14
+	VBROADCASTSS weights+40(FP), Z13
+	VBROADCASTSS top+44(FP), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z10
+	VBROADCASTSS constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+56(FP), R9
+	MOVQ         length+64(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -61,7 +52,7 @@ groupbegin:
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
@@ -117,32 +108,32 @@ groupahead:
 	VCMPPS       $0x03, Z2, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
-	VPANDD       Z12, Z5, Z22
-	VPANDD       Z12, Z4, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
-	VPMADDWD     Z11, Z22, Z22
-	VPMADDWD     Z11, Z23, Z23
+	VPANDD       Z11, Z5, Z0
+	VPANDD       Z11, Z4, Z19
+	VPANDD       Z11, Z3, Z20
+	VPANDD       Z11, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
+	VPANDD       Z10, Z5, Z22
+	VPANDD       Z10, Z4, Z23
+	VPANDD       Z10, Z3, Z24
+	VPANDD       Z10, Z2, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
+	VPMADDWD     Z13, Z22, Z22
+	VPMADDWD     Z13, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x04, Z22, Z22
-	VPMADDWD     Z11, Z24, Z24
-	VPMADDWD     Z11, Z25, Z25
+	VPSRLW       $0x07, Z22, Z22
+	VPMADDWD     Z13, Z24, Z24
+	VPMADDWD     Z13, Z25, Z25
 	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x04, Z24, Z24
+	VPSRLW       $0x07, Z24, Z24
 	VPACKUSWB    Z24, Z22, Z22
-	VPMINUB      Z10, Z22, Z22
+	VPMINUB      Z12, Z22, Z22
 	VPACKSSDW    Z4, Z5, Z0
 	VPACKSSDW    Z2, Z3, Z19
 	VPACKSSWB    Z19, Z0, Z0
@@ -186,32 +177,32 @@ groupturn:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
+	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z4, Z19
+	VPANDD            Z11, Z3, Z20
+	VPANDD            Z11, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x04, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
+	VPSRLW            $0x07, Z22, Z22
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x04, Z24, Z24
+	VPSRLW            $0x07, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
+	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z0
 	VPACKSSDW         Z2, Z3, Z19
 	VPACKSSWB         Z19, Z0, Z0
@@ -260,34 +251,34 @@ grouploop:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z5, Z5
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
+	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
+	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
@@ -350,34 +341,34 @@ groupmeet3:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z5, Z5
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
+	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
+	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
@@ -449,42 +440,42 @@ grouppiece:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z17
+	VFMADD231PS  Z14, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z18
+	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z13, Z5, Z5
+	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x04, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z11, Z17, Z17
-	VPMADDWD   Z11, Z18, Z18
+	VPMADDWD   Z13, Z17, Z17
+	VPMADDWD   Z13, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x04, Z17, Z17
+	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z17, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z5
 	VPERMD     Z5, Z8, Z5
@@ -512,7 +503,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -520,18 +511,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z16
+	VBROADCASTSS constantsAVX512<>+76(SB), Z16
 	VPSUBD       Z16, Z0, Z7
 	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z0
 	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+96(SB), Z16
+	VBROADCASTSS constantsAVX512<>+84(SB), Z16
 	VFMADD231PS  Z16, Z0, Z0
 	VMULPS       Z7, Z0, Z5
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 	CMPQ         R8, $+256
@@ -570,32 +561,32 @@ longahead:
 	VCMPPS      $0x03, Z1, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z14, Z4, Z0
-	VPANDD      Z14, Z3, Z20
-	VPANDD      Z14, Z2, Z21
-	VPANDD      Z14, Z1, Z22
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z20, Z20
-	VPMAXUD     Z13, Z21, Z21
-	VPMAXUD     Z13, Z22, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
-	VFMADD231PS Z15, Z0, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VFMADD231PS Z15, Z21, Z25
-	VFMADD231PS Z15, Z22, Z26
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
+	VPANDD      Z11, Z4, Z0
+	VPANDD      Z11, Z3, Z20
+	VPANDD      Z11, Z2, Z21
+	VPANDD      Z11, Z1, Z22
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z20, Z20
+	VPMAXUD     Z15, Z21, Z21
+	VPMAXUD     Z15, Z22, Z22
+	VPANDD      Z10, Z4, Z23
+	VPANDD      Z10, Z3, Z24
+	VPANDD      Z10, Z2, Z25
+	VPANDD      Z10, Z1, Z26
+	VFMADD231PS Z14, Z0, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VFMADD231PS Z14, Z21, Z25
+	VFMADD231PS Z14, Z22, Z26
+	VPMADDWD    Z13, Z23, Z23
+	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x04, Z23, Z23
-	VPMADDWD    Z11, Z25, Z25
-	VPMADDWD    Z11, Z26, Z26
+	VPSRLW      $0x07, Z23, Z23
+	VPMADDWD    Z13, Z25, Z25
+	VPMADDWD    Z13, Z26, Z26
 	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x04, Z25, Z25
+	VPSRLW      $0x07, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
-	VPMINUB     Z10, Z23, Z23
+	VPMINUB     Z12, Z23, Z23
 	VPACKSSDW   Z3, Z4, Z0
 	VPACKSSDW   Z1, Z2, Z20
 	VPACKSSWB   Z20, Z0, Z0
@@ -629,34 +620,34 @@ longloop:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z16, Z16
-	VPMADDWD    Z11, Z17, Z17
+	VPANDD      Z11, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z1, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z11, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z2, Z17
+	VFMADD231PS Z14, Z0, Z17
+	VPMADDWD    Z13, Z16, Z16
+	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
+	VPSRLW      $0x07, Z16, Z16
 	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z2, Z2
-	VPMADDWD    Z11, Z17, Z17
+	VPANDD      Z11, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
+	VPANDD      Z11, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z4, Z17
+	VFMADD231PS Z14, Z0, Z17
+	VPMADDWD    Z13, Z2, Z2
+	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z2, Z2
-	VPSRLW      $0x04, Z2, Z2
+	VPSRLW      $0x07, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
 	VPACKUSWB   Z2, Z16, Z16
-	VPMINUB     Z10, Z16, Z16
+	VPMINUB     Z12, Z16, Z16
 	VPACKSSWB   Z3, Z1, Z1
 	VPTERNLOGD  $0xf8, Z9, Z1, Z16
 	VPERMD      Z16, Z8, Z16
@@ -699,42 +690,42 @@ longtail:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longtailrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
+	VPANDD      Z11, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z1, Z16
+	VFMADD231PS Z14, Z0, Z16
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VPANDD      Z11, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z2, Z17
+	VFMADD231PS Z14, Z0, Z17
 	CMPQ        R8, $+33
 	JLT         longtailnarrow
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z15, Z0, Z18
+	VPANDD      Z11, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z3, Z18
+	VFMADD231PS Z14, Z0, Z18
 	CMPQ        R8, $+49
 	JLT         longtailnarrow
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z4, Z19
-	VFMADD231PS Z15, Z0, Z19
+	VPANDD      Z11, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z4, Z19
+	VFMADD231PS Z14, Z0, Z19
 
 longtailnarrow:
-	VPMADDWD   Z11, Z16, Z16
-	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z13, Z16, Z16
+	VPMADDWD   Z13, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
+	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z11, Z18, Z18
-	VPMADDWD   Z11, Z19, Z19
+	VPMADDWD   Z13, Z18, Z18
+	VPMADDWD   Z13, Z19, Z19
 	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x04, Z18, Z18
+	VPSRLW     $0x07, Z18, Z18
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z18, Z16, Z16
-	VPMINUB    Z10, Z16, Z16
+	VPMINUB    Z12, Z16, Z16
 	VPACKSSWB  Z3, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z16
 	VPERMD     Z16, Z8, Z16
@@ -751,7 +742,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -760,7 +751,7 @@ longend:
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R9, $+8
@@ -807,32 +798,32 @@ short2ahead:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
+	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z4, Z19
+	VPANDD            Z11, Z3, Z20
+	VPANDD            Z11, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x04, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
+	VPSRLW            $0x07, Z22, Z22
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x04, Z24, Z24
+	VPSRLW            $0x07, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
+	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z0
 	VPACKSSDW         Z2, Z3, Z19
 	VPACKSSWB         Z19, Z0, Z0
@@ -874,34 +865,34 @@ short2loop:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x04, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
@@ -919,7 +910,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -928,7 +919,7 @@ short2end:
 short4:
 	CMPQ              R9, $+4
 	JLT               short4end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R9, $+16
@@ -975,32 +966,32 @@ short4ahead:
 	VCMPPS            $0x03, Z0, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
+	VPANDD            Z11, Z3, Z16
+	VPANDD            Z11, Z2, Z21
+	VPANDD            Z11, Z1, Z22
+	VPANDD            Z11, Z0, Z23
+	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VPANDD            Z10, Z1, Z26
+	VPANDD            Z10, Z0, Z27
+	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VFMADD231PS       Z14, Z22, Z26
+	VFMADD231PS       Z14, Z23, Z27
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x04, Z24, Z24
-	VPMADDWD          Z11, Z26, Z26
-	VPMADDWD          Z11, Z27, Z27
+	VPSRLW            $0x07, Z24, Z24
+	VPMADDWD          Z13, Z26, Z26
+	VPMADDWD          Z13, Z27, Z27
 	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x04, Z26, Z26
+	VPSRLW            $0x07, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z10, Z24, Z24
+	VPMINUB           Z12, Z24, Z24
 	VPACKSSDW         Z2, Z3, Z16
 	VPACKSSDW         Z0, Z1, Z21
 	VPACKSSWB         Z21, Z16, Z16
@@ -1044,34 +1035,34 @@ short4loop:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z17
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z17, Z17
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
+	VPSRLW            $0x07, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z16, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z16, Z3, Z3
 	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
+	VPMINUB           Z12, Z17, Z17
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z17
 	VPERMD            Z17, Z8, Z17
@@ -1089,7 +1080,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1129,34 +1120,34 @@ laneloop:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z1, Z1
-	VPMADDWD     Z11, Z6, Z6
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z0, Z6
+	VPMADDWD     Z13, Z1, Z1
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z3, Z3
-	VPMADDWD     Z11, Z6, Z6
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z3
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z11, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z5, Z6
+	VFMADD231PS  Z14, Z0, Z6
+	VPMADDWD     Z13, Z3, Z3
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x04, Z3, Z3
+	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z5, Z4, Z4
 	VPACKUSWB    Z3, Z1, Z1
-	VPMINUB      Z10, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VPERMD       Z1, Z8, Z1
@@ -1213,42 +1204,42 @@ lanetail:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z7
+	VFMADD231PS  Z14, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VPANDD       Z11, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z5, Z16
+	VFMADD231PS  Z14, Z0, Z16
 
 lanetailnarrow:
-	VPMADDWD   Z11, Z1, Z1
-	VPMADDWD   Z11, Z6, Z6
+	VPMADDWD   Z13, Z1, Z1
+	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x04, Z1, Z1
+	VPSRLW     $0x07, Z1, Z1
 	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z13, Z7, Z7
+	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x04, Z7, Z7
+	VPSRLW     $0x07, Z7, Z7
 	VPACKSSDW  Z5, Z4, Z4
 	VPACKUSWB  Z7, Z1, Z1
-	VPMINUB    Z10, Z1, Z1
+	VPMINUB    Z12, Z1, Z1
 	VPACKSSWB  Z4, Z2, Z2
 	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	VPERMD     Z1, Z8, Z1
@@ -1257,7 +1248,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1291,34 +1282,34 @@ groupstream:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z5, Z5
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
+	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
+	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
@@ -1335,32 +1326,32 @@ grouplast:
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VPMADDWD    Z11, Z18, Z18
-	VPMADDWD    Z11, Z19, Z19
+	VPANDD      Z11, Z5, Z0
+	VPANDD      Z11, Z4, Z1
+	VPANDD      Z11, Z3, Z16
+	VPANDD      Z11, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z10, Z5, Z18
+	VPANDD      Z10, Z4, Z19
+	VPANDD      Z10, Z3, Z20
+	VPANDD      Z10, Z2, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VPMADDWD    Z13, Z18, Z18
+	VPMADDWD    Z13, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
+	VPSRLW      $0x07, Z18, Z18
+	VPMADDWD    Z13, Z20, Z20
+	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x04, Z20, Z20
+	VPSRLW      $0x07, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
-	VPMINUB     Z10, Z18, Z18
+	VPMINUB     Z12, Z18, Z18
 	VPACKSSDW   Z4, Z5, Z0
 	VPACKSSDW   Z2, Z3, Z1
 	VPACKSSWB   Z1, Z0, Z0
@@ -1376,62 +1367,62 @@ grouprare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -1548,10 +1539,10 @@ grouptailrare:
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -1559,26 +1550,26 @@ grouptailrare:
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -1586,30 +1577,30 @@ grouptailrare:
 	VCVTPH2PS    Y3, Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -1644,34 +1635,34 @@ longstream:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z16, Z16
-	VPMADDWD    Z11, Z17, Z17
+	VPANDD      Z11, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z1, Z16
+	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z11, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z2, Z17
+	VFMADD231PS Z14, Z0, Z17
+	VPMADDWD    Z13, Z16, Z16
+	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
+	VPSRLW      $0x07, Z16, Z16
 	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z2, Z2
-	VPMADDWD    Z11, Z17, Z17
+	VPANDD      Z11, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z3, Z2
+	VFMADD231PS Z14, Z0, Z2
+	VPANDD      Z11, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
+	VPANDD      Z10, Z4, Z17
+	VFMADD231PS Z14, Z0, Z17
+	VPMADDWD    Z13, Z2, Z2
+	VPMADDWD    Z13, Z17, Z17
 	VPACKSSDW   Z17, Z2, Z2
-	VPSRLW      $0x04, Z2, Z2
+	VPSRLW      $0x07, Z2, Z2
 	VPACKSSDW   Z4, Z3, Z3
 	VPACKUSWB   Z2, Z16, Z16
-	VPMINUB     Z10, Z16, Z16
+	VPMINUB     Z12, Z16, Z16
 	VPACKSSWB   Z3, Z1, Z1
 	VPTERNLOGD  $0xf8, Z9, Z1, Z16
 	VPERMD      Z16, Z8, Z16
@@ -1687,62 +1678,62 @@ longrare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z16, Z17
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPANDD       Z10, Z3, Z17
+	VFMADD231PS  Z14, Z16, Z17
 	VMOVAPS.Z    Z17, K4, Z17
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z17, Z17
 	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          longback
@@ -1753,10 +1744,10 @@ longtailrare:
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -1764,26 +1755,26 @@ longtailrare:
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -1791,30 +1782,30 @@ longtailrare:
 	VCVTPH2PS    Y3, Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z16, Z17
+	VPANDD       Z11, Z3, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPANDD       Z10, Z3, Z17
+	VFMADD231PS  Z14, Z16, Z17
 	VMOVAPS.Z    Z17, K4, Z17
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z17, Z17
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z17, Z17
 	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -1845,34 +1836,34 @@ short2stream:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x04, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
@@ -1890,62 +1881,62 @@ short2rare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -1977,34 +1968,34 @@ short4stream:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z17
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z17, Z17
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
+	VPSRLW            $0x07, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z16, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z16, Z3, Z3
 	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
+	VPMINUB           Z12, Z17, Z17
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z17
 	VPERMD            Z17, Z8, Z17
@@ -2022,62 +2013,62 @@ short4rare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K2, Z16
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z5, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z4, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z15, Z17, Z18
+	VPANDD       Z11, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPANDD       Z10, Z3, Z18
+	VFMADD231PS  Z14, Z17, Z18
 	VMOVAPS.Z    Z18, K4, Z18
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z16, Z16
-	VPMADDWD     Z11, Z18, Z18
+	VPMADDWD     Z13, Z16, Z16
+	VPMADDWD     Z13, Z18, Z18
 	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
+	VPSRLW       $0x07, Z16, Z16
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -2087,65 +2078,65 @@ lanerare:
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -2157,10 +2148,10 @@ lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -2169,16 +2160,16 @@ lanetailrare:
 	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y1
@@ -2186,10 +2177,10 @@ lanetailrare:
 	VMOVUPS.Z    128(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -2198,64 +2189,55 @@ lanetailrare:
 	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE4M3F16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoFloat8F16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3F16AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoFloat8F16AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+24(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+16(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS least+24(FP), Z15
+	VBROADCASTSS ruler+28(FP), Z14
+	VBROADCASTSS weights+32(FP), Z13
+	VBROADCASTSS top+36(FP), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z10
+	VBROADCASTSS constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+48(FP), R8
+	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -2275,7 +2257,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -2311,32 +2293,32 @@ groupahead:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPANDD      Z11, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VPANDD      Z10, Z3, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VPMADDWD    Z13, Z21, Z21
+	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x04, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
+	VPSRLW      $0x07, Z21, Z21
+	VPMADDWD    Z13, Z23, Z23
+	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x04, Z23, Z23
+	VPSRLW      $0x07, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
+	VPMINUB     Z12, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
 	VPACKSSWB   Z18, Z17, Z17
@@ -2372,32 +2354,32 @@ groupturn:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPANDD      Z11, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VPANDD      Z10, Z3, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VPMADDWD    Z13, Z21, Z21
+	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x04, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
+	VPSRLW      $0x07, Z21, Z21
+	VPMADDWD    Z13, Z23, Z23
+	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x04, Z23, Z23
+	VPSRLW      $0x07, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
+	VPMINUB     Z12, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
 	VPACKSSWB   Z18, Z17, Z17
@@ -2436,34 +2418,34 @@ grouploop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2517,34 +2499,34 @@ groupmeet3:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2606,42 +2588,42 @@ grouppiece:
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
+	VPANDD       Z11, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z0, Z5
+	VFMADD231PS  Z14, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
+	VPANDD       Z11, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z1, Z6
+	VFMADD231PS  Z14, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
+	VPANDD       Z11, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z3, Z17
+	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
+	VPMADDWD   Z13, Z5, Z5
+	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x04, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z16, Z16
-	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z13, Z16, Z16
+	VPMADDWD   Z13, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
+	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z16, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
@@ -2668,7 +2650,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2677,7 +2659,7 @@ groupdone:
 short2:
 	CMPQ        R8, $+2
 	JLT         short2end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
 	CMPQ        R8, $+8
@@ -2704,32 +2686,32 @@ short2ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
+	VPANDD      Z11, Z7, Z16
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPANDD      Z10, Z7, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VPMADDWD    Z13, Z20, Z20
+	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x04, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
+	VPSRLW      $0x07, Z20, Z20
+	VPMADDWD    Z13, Z22, Z22
+	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x04, Z22, Z22
+	VPSRLW      $0x07, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
+	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z6, Z7, Z16
 	VPACKSSDW   Z4, Z5, Z17
 	VPACKSSWB   Z17, Z16, Z16
@@ -2760,34 +2742,34 @@ short2loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2804,7 +2786,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2813,7 +2795,7 @@ short2end:
 short4:
 	CMPQ        R8, $+4
 	JLT         short4end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
 	CMPQ        R8, $+16
@@ -2840,32 +2822,32 @@ short4ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
+	VPANDD      Z11, Z7, Z16
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPANDD      Z10, Z7, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VPMADDWD    Z13, Z20, Z20
+	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x04, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
+	VPSRLW      $0x07, Z20, Z20
+	VPMADDWD    Z13, Z22, Z22
+	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x04, Z22, Z22
+	VPSRLW      $0x07, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
+	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z6, Z7, Z16
 	VPACKSSDW   Z4, Z5, Z17
 	VPACKSSWB   Z17, Z16, Z16
@@ -2896,34 +2878,34 @@ short4loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2940,7 +2922,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2968,34 +2950,34 @@ laneloop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3039,42 +3021,42 @@ lanetail:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
+	VPANDD      Z11, Z2, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z2, Z7
+	VFMADD231PS Z14, Z4, Z7
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z11, Z3, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z3, Z16
+	VFMADD231PS Z14, Z4, Z16
 
 lanetailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
+	VPMADDWD   Z13, Z5, Z5
+	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x04, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z13, Z7, Z7
+	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x04, Z7, Z7
+	VPSRLW     $0x07, Z7, Z7
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z7, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
@@ -3083,7 +3065,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3109,34 +3091,34 @@ groupstream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3153,32 +3135,32 @@ grouplast:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VPMADDWD    Z11, Z17, Z17
-	VPMADDWD    Z11, Z18, Z18
+	VPANDD      Z11, Z6, Z0
+	VPANDD      Z11, Z5, Z1
+	VPANDD      Z11, Z4, Z2
+	VPANDD      Z11, Z3, Z16
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z2, Z2
+	VPMAXUD     Z15, Z16, Z16
+	VPANDD      Z10, Z6, Z17
+	VPANDD      Z10, Z5, Z18
+	VPANDD      Z10, Z4, Z19
+	VPANDD      Z10, Z3, Z20
+	VFMADD231PS Z14, Z0, Z17
+	VFMADD231PS Z14, Z1, Z18
+	VFMADD231PS Z14, Z2, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VPMADDWD    Z13, Z17, Z17
+	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPMADDWD    Z11, Z19, Z19
-	VPMADDWD    Z11, Z20, Z20
+	VPSRLW      $0x07, Z17, Z17
+	VPMADDWD    Z13, Z19, Z19
+	VPMADDWD    Z13, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
+	VPSRLW      $0x07, Z19, Z19
 	VPACKUSWB   Z19, Z17, Z17
-	VPMINUB     Z10, Z17, Z17
+	VPMINUB     Z12, Z17, Z17
 	VPACKSSDW   Z5, Z6, Z0
 	VPACKSSDW   Z3, Z4, Z1
 	VPACKSSWB   Z1, Z0, Z0
@@ -3193,63 +3175,63 @@ grouplast:
 grouprare:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -3351,10 +3333,10 @@ grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
@@ -3362,26 +3344,26 @@ grouptailrare:
 	VMOVDQU16.Z  32(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
@@ -3389,31 +3371,31 @@ grouptailrare:
 	VMOVDQU16.Z  96(SI), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -3443,34 +3425,34 @@ short2stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3486,63 +3468,63 @@ short2stream:
 short2rare:
 	VCVTPH2PS    (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -3562,34 +3544,34 @@ short4stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3605,63 +3587,63 @@ short4stream:
 short4rare:
 	VCVTPH2PS    (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -3670,66 +3652,66 @@ lanerare:
 	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -3740,10 +3722,10 @@ lanetailrare:
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
@@ -3752,27 +3734,27 @@ lanetailrare:
 	VCVTPH2PS    Y1, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMOVUPS.Z    128(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
@@ -3781,41 +3763,41 @@ lanetailrare:
 	VCVTPH2PS    Y3, Z3
 	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpE5M2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
@@ -3823,25 +3805,16 @@ TEXT ·QuantizeFpE5M2F16AVX512(SB), NOSPLIT, $0-64
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+108(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+112(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+32(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x05, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+92(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+96(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z10
+	VMOVUPS      constantsAVX512<>+104(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -3868,3807 +3841,9 @@ groupbegin:
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    160(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
-	VCVTPH2PS    192(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
-	VCVTPH2PS    224(SI), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VCMPPS       $0x03, Z4, Z5, K1
-	VCMPPS       $0x03, Z2, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
-	VPANDD       Z12, Z5, Z22
-	VPANDD       Z12, Z4, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
-	VPMADDWD     Z11, Z22, Z22
-	VPMADDWD     Z11, Z23, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x05, Z22, Z22
-	VPMADDWD     Z11, Z24, Z24
-	VPMADDWD     Z11, Z25, Z25
-	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x05, Z24, Z24
-	VPACKUSWB    Z24, Z22, Z22
-	VPMINUB      Z10, Z22, Z22
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z22
-	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x05, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x05, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x05, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x05, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
-
-grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x05, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z11, Z17, Z17
-	VPMADDWD   Z11, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x05, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
-	VPACKSSWB  Z3, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*2), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z16
-	VPSUBD       Z16, Z0, Z7
-	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
-	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+96(SB), Z16
-	VFMADD231PS  Z16, Z0, Z0
-	VMULPS       Z7, Z0, Z5
-	MOVQ         R10, R8
-	CMPQ         R8, $+64
-	JLT          longtail
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         R8, $+256
-	JLT          longloop
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z4
-	VFMADD231PS  Z7, Z0, Z4
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z3
-	VFMADD231PS  Z7, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z2
-	VFMADD231PS  Z7, Z0, Z2
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z5, Z0, Z16
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z7, Z0, Z1
-
-longahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z5, Z0, Z16
-	VFMADD231PS Z7, Z0, Z16
-	VCVTPH2PS   160(SI), Z0
-	VMULPS      Z5, Z0, Z17
-	VFMADD231PS Z7, Z0, Z17
-	VCVTPH2PS   192(SI), Z0
-	VMULPS      Z5, Z0, Z18
-	VFMADD231PS Z7, Z0, Z18
-	VCVTPH2PS   224(SI), Z0
-	VMULPS      Z5, Z0, Z19
-	VFMADD231PS Z7, Z0, Z19
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z1, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VPANDD      Z14, Z4, Z0
-	VPANDD      Z14, Z3, Z20
-	VPANDD      Z14, Z2, Z21
-	VPANDD      Z14, Z1, Z22
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z20, Z20
-	VPMAXUD     Z13, Z21, Z21
-	VPMAXUD     Z13, Z22, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z1, Z26
-	VFMADD231PS Z15, Z0, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VFMADD231PS Z15, Z21, Z25
-	VFMADD231PS Z15, Z22, Z26
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x05, Z23, Z23
-	VPMADDWD    Z11, Z25, Z25
-	VPMADDWD    Z11, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x05, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPMINUB     Z10, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z1, Z2, Z20
-	VPACKSSWB   Z20, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z23
-	VPERMD      Z23, Z8, Z23
-	VMOVUPS     Z23, (DI)
-	VMOVAPS     Z16, Z4
-	VMOVAPS     Z17, Z3
-	VMOVAPS     Z18, Z2
-	VMOVAPS     Z19, Z1
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z16, Z16
-	VPMADDWD    Z11, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x05, Z16, Z16
-	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z2, Z2
-	VPMADDWD    Z11, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
-	VPSRLW      $0x05, Z2, Z2
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
-	VPMINUB     Z10, Z16, Z16
-	VPACKSSWB   Z3, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVUPS     Z16, (DI)
-
-longback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ       R8, R8
-	JEQ         longend
-	MOVQ        $-1, AX
-	BZHIQ       R8, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z5, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longtailrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	CMPQ        R8, $+17
-	JLT         longtailnarrow
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
-	CMPQ        R8, $+33
-	JLT         longtailnarrow
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z15, Z0, Z18
-	CMPQ        R8, $+49
-	JLT         longtailnarrow
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z4, Z19
-	VFMADD231PS Z15, Z0, Z19
-
-longtailnarrow:
-	VPMADDWD   Z11, Z16, Z16
-	VPMADDWD   Z11, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x05, Z16, Z16
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z11, Z18, Z18
-	VPMADDWD   Z11, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x05, Z18, Z18
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z18, Z16, Z16
-	VPMINUB    Z10, Z16, Z16
-	VPACKSSWB  Z3, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z16
-	VPERMD     Z16, Z8, Z16
-	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (DI)
-
-longtailback:
-	LEAQ (DI)(R8*1), DI
-	LEAQ (SI)(R8*2), SI
-
-longend:
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-
-short2ahead:
-	VCVTPH2PS         128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VCVTPH2PS         160(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VCVTPH2PS         192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VCVTPH2PS         224(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x05, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x05, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x05, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VCVTPH2PS         (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VCVTPH2PS         32(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VCVTPH2PS         64(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VCVTPH2PS         96(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-
-short4ahead:
-	VCVTPH2PS         128(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VCVTPH2PS         160(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VCVTPH2PS         192(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VCVTPH2PS         224(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x05, Z24, Z24
-	VPMADDWD          Z11, Z26, Z26
-	VPMADDWD          Z11, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x05, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z10, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z24
-	VPERMD            Z24, Z8, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x05, Z17, Z17
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVUPS           Z17, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(SI), Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VCVTPH2PS    64(SI), Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    96(SI), Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z1, Z1
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x05, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z3, Z3
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x05, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
-	VPMINUB      Z10, Z1, Z1
-	VPACKSSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z11, Z1, Z1
-	VPMADDWD   Z11, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x05, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x05, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPMINUB    Z10, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VPERMD     Z1, Z8, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VCVTPH2PS    32(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VCVTPH2PS    64(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VCVTPH2PS    96(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x05, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+128, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VPMADDWD    Z11, Z18, Z18
-	VPMADDWD    Z11, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x05, Z18, Z18
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x05, Z20, Z20
-	VPACKUSWB   Z20, Z18, Z18
-	VPMINUB     Z10, Z18, Z18
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z18
-	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R9
-	JMP         groupwhole
-
-grouprare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z5, Z0, Z1
-	VFMADD231PS Z7, Z0, Z1
-	VCVTPH2PS   32(SI), Z0
-	VMULPS      Z5, Z0, Z2
-	VFMADD231PS Z7, Z0, Z2
-	VCVTPH2PS   64(SI), Z0
-	VMULPS      Z5, Z0, Z3
-	VFMADD231PS Z7, Z0, Z3
-	VCVTPH2PS   96(SI), Z0
-	VMULPS      Z5, Z0, Z4
-	VFMADD231PS Z7, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z16, Z16
-	VPMADDWD    Z11, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x05, Z16, Z16
-	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
-	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
-	VPMADDWD    Z11, Z2, Z2
-	VPMADDWD    Z11, Z17, Z17
-	VPACKSSDW   Z17, Z2, Z2
-	VPSRLW      $0x05, Z2, Z2
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z16, Z16
-	VPMINUB     Z10, Z16, Z16
-	VPACKSSWB   Z3, Z1, Z1
-	VPTERNLOGD  $0xf8, Z9, Z1, Z16
-	VPERMD      Z16, Z8, Z16
-	VMOVNTPS    Z16, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z16, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          longback
-
-longtailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VDIVPS       Z6, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z16, Z17
-	VMOVAPS.Z    Z17, K4, Z17
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z17, Z17
-	VPACKSSDW    Z17, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          longtailback
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x05, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VCVTPH2PS         (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VCVTPH2PS         32(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VCVTPH2PS         64(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VCVTPH2PS         96(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x05, Z17, Z17
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+128, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VCVTPH2PS    (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z15, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z16, Z16
-	VPMADDWD     Z11, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x05, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
-
-lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMOVUPS      192(DX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2F16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+108(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+112(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+24(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x05, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         BX, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS (SI), Z0
-	VMULPS    Z7, Z0, Z6
-	VCVTPH2PS 32(SI), Z0
-	VMULPS    Z7, Z0, Z5
-	VCVTPH2PS 64(SI), Z0
-	VMULPS    Z7, Z0, Z4
-	VCVTPH2PS 96(SI), Z0
-	VMULPS    Z7, Z0, Z3
-	CMPQ      R8, $+128
-	JLT       groupends
-
-groupahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   224(SI), Z16
-	VMULPS      Z7, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x05, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x05, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ BX, BX
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x05, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x05, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	MOVQ        R9, R8
-	SUBQ        R8, BX
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       BX, BX
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z7
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (SI), Z0
-	VMULPS    Z7, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 32(SI), Z1
-	VMULPS    Z7, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 64(SI), Z2
-	VMULPS    Z7, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS   96(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, BX
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        BX, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z7, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
-
-grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x05, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z16, Z16
-	VPMADDWD   Z11, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x05, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z16, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*2), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-
-short2ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x05, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x05, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VCVTPH2PS   32(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VCVTPH2PS   64(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VCVTPH2PS   96(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
-
-short4ahead:
-	VCVTPH2PS   128(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VCVTPH2PS   160(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VCVTPH2PS   192(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VCVTPH2PS   224(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x05, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x05, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VCVTPH2PS   (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMOVUPS     64(DX), Z2
-	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMOVUPS     128(DX), Z3
-	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMOVUPS     192(DX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+128, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (SI), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(SI), K7, Y1
-	VCVTPH2PS   Y1, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(SI), K7, Y2
-	VCVTPH2PS   Y2, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(SI), K7, Y3
-	VCVTPH2PS   Y3, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x05, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x05, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VPMADDWD    Z11, Z17, Z17
-	VPMADDWD    Z11, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x05, Z17, Z17
-	VPMADDWD    Z11, Z19, Z19
-	VPMADDWD    Z11, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x05, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPMINUB     Z10, Z17, Z17
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z17
-	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+64, R8
-	JMP         groupwhole
-
-grouprare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	VCVTPH2PS   (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VCVTPH2PS   32(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VCVTPH2PS   64(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VCVTPH2PS   96(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+128, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	VCVTPH2PS    (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
-
-lanerare:
-	VCVTPH2PS    (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(SI), Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(SI), Z1
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(SI), Z3
-	VMOVUPS      192(DX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (SI), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(SI), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(SI), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
-
-// func QuantizeFpE2M1F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1F16AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+120(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+124(SB), Z11
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VMOVUPS      constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-	CMPQ         R10, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
 	CMPQ         R8, $+256
@@ -7722,22 +3897,22 @@ groupahead:
 	VCMPPS       $0x03, Z2, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
+	VPANDD       Z13, Z5, Z0
+	VPANDD       Z13, Z4, Z19
+	VPANDD       Z13, Z3, Z20
+	VPANDD       Z13, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
 	VPANDD       Z12, Z5, Z22
 	VPANDD       Z12, Z4, Z23
 	VPANDD       Z12, Z3, Z24
 	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -7792,22 +3967,22 @@ groupturn:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -7867,27 +4042,27 @@ grouploop:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -7958,27 +4133,27 @@ groupmeet3:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -8058,28 +4233,28 @@ grouppiece:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
+	VFMADD231PS  Z14, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
+	VFMADD231PS  Z14, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
+	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -8122,7 +4297,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8130,18 +4305,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z16
+	VBROADCASTSS constantsAVX512<>+76(SB), Z16
 	VPSUBD       Z16, Z0, Z7
 	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z0
 	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+96(SB), Z16
+	VBROADCASTSS constantsAVX512<>+84(SB), Z16
 	VFMADD231PS  Z16, Z0, Z0
 	VMULPS       Z7, Z0, Z5
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 	CMPQ         R8, $+256
@@ -8180,22 +4355,22 @@ longahead:
 	VCMPPS      $0x03, Z1, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z14, Z4, Z0
-	VPANDD      Z14, Z3, Z20
-	VPANDD      Z14, Z2, Z21
-	VPANDD      Z14, Z1, Z22
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z20, Z20
-	VPMAXUD     Z13, Z21, Z21
-	VPMAXUD     Z13, Z22, Z22
+	VPANDD      Z13, Z4, Z0
+	VPANDD      Z13, Z3, Z20
+	VPANDD      Z13, Z2, Z21
+	VPANDD      Z13, Z1, Z22
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z20, Z20
+	VPMAXUD     Z15, Z21, Z21
+	VPMAXUD     Z15, Z22, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
 	VPANDD      Z12, Z1, Z26
-	VFMADD231PS Z15, Z0, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VFMADD231PS Z15, Z21, Z25
-	VFMADD231PS Z15, Z22, Z26
+	VFMADD231PS Z14, Z0, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VFMADD231PS Z14, Z21, Z25
+	VFMADD231PS Z14, Z22, Z26
 	VPMADDWD    Z10, Z23, Z23
 	VPMADDWD    Z10, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
@@ -8240,27 +4415,27 @@ longloop:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z13, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z16, Z16
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
 	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z2
+	VPANDD      Z13, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z2, Z2
@@ -8311,28 +4486,28 @@ longtail:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longtailrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
+	VFMADD231PS Z14, Z0, Z16
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	CMPQ        R8, $+33
 	JLT         longtailnarrow
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z15, Z0, Z18
+	VFMADD231PS Z14, Z0, Z18
 	CMPQ        R8, $+49
 	JLT         longtailnarrow
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z19
-	VFMADD231PS Z15, Z0, Z19
+	VFMADD231PS Z14, Z0, Z19
 
 longtailnarrow:
 	VPMADDWD   Z10, Z16, Z16
@@ -8364,7 +4539,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8373,7 +4548,7 @@ longend:
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R9, $+8
@@ -8420,22 +4595,22 @@ short2ahead:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -8488,27 +4663,27 @@ short2loop:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -8534,7 +4709,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8543,7 +4718,7 @@ short2end:
 short4:
 	CMPQ              R9, $+4
 	JLT               short4end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R9, $+16
@@ -8590,22 +4765,22 @@ short4ahead:
 	VCMPPS            $0x03, Z0, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
+	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z2, Z21
+	VPANDD            Z13, Z1, Z22
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
 	VPANDD            Z12, Z1, Z26
 	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
+	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VFMADD231PS       Z14, Z22, Z26
+	VFMADD231PS       Z14, Z23, Z27
 	VPMADDWD          Z10, Z24, Z24
 	VPMADDWD          Z10, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
@@ -8660,27 +4835,27 @@ short4loop:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -8706,7 +4881,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8746,27 +4921,27 @@ laneloop:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
@@ -8831,28 +5006,28 @@ lanetail:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
+	VFMADD231PS  Z14, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z1, Z1
@@ -8876,7 +5051,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8910,27 +5085,27 @@ groupstream:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -8955,22 +5130,22 @@ grouplast:
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z1
+	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -8997,19 +5172,19 @@ grouprare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9020,19 +5195,19 @@ grouprare:
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9046,14 +5221,14 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -9170,10 +5345,10 @@ grouptailrare:
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -9181,10 +5356,10 @@ grouptailrare:
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9197,10 +5372,10 @@ grouptailrare:
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -9208,10 +5383,10 @@ grouptailrare:
 	VCVTPH2PS    Y3, Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9225,14 +5400,14 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -9267,27 +5442,27 @@ longstream:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z13, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z16, Z16
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
 	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z2
+	VPANDD      Z13, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z2, Z2
@@ -9311,19 +5486,19 @@ longrare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9334,19 +5509,19 @@ longrare:
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z13, Z3, Z16
+	VPMAXUD      Z15, Z16, Z16
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z16, Z17
+	VFMADD231PS  Z14, Z16, Z17
 	VMOVAPS.Z    Z17, K4, Z17
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9360,14 +5535,14 @@ longrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          longback
@@ -9378,10 +5553,10 @@ longtailrare:
 	VCVTPH2PS    Y0, Z0
 	VDIVPS       Z6, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -9389,10 +5564,10 @@ longtailrare:
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9405,10 +5580,10 @@ longtailrare:
 	VCVTPH2PS    Y1, Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -9416,10 +5591,10 @@ longtailrare:
 	VCVTPH2PS    Y3, Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z16
-	VPMAXUD      Z13, Z16, Z16
+	VPANDD       Z13, Z3, Z16
+	VPMAXUD      Z15, Z16, Z16
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z16, Z17
+	VFMADD231PS  Z14, Z16, Z17
 	VMOVAPS.Z    Z17, K4, Z17
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9433,14 +5608,14 @@ longtailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -9471,27 +5646,27 @@ short2stream:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -9517,19 +5692,19 @@ short2rare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9540,19 +5715,19 @@ short2rare:
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9566,14 +5741,14 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -9605,27 +5780,27 @@ short4stream:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -9651,19 +5826,19 @@ short4rare:
 	VCVTPH2PS    (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K2, Z16
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9674,19 +5849,19 @@ short4rare:
 	VCVTPH2PS    64(SI), Z1
 	VDIVPS       Z5, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VDIVPS       Z4, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z13, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
 	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z15, Z17, Z18
+	VFMADD231PS  Z14, Z17, Z18
 	VMOVAPS.Z    Z18, K4, Z18
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z16, Z16
@@ -9700,14 +5875,14 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -9717,20 +5892,20 @@ lanerare:
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9742,20 +5917,20 @@ lanerare:
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9769,14 +5944,14 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -9788,10 +5963,10 @@ lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -9800,10 +5975,10 @@ lanetailrare:
 	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -9817,10 +5992,10 @@ lanetailrare:
 	VMOVUPS.Z    128(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -9829,10 +6004,10 @@ lanetailrare:
 	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -9846,39 +6021,39 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1F16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1F16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+120(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+124(SB), Z11
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VMOVUPS      constantsAVX512<>+132(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+92(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+96(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z10
+	VMOVUPS      constantsAVX512<>+104(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -9898,7 +6073,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -9934,22 +6109,22 @@ groupahead:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -9996,22 +6171,22 @@ groupturn:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -10061,27 +6236,27 @@ grouploop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -10143,27 +6318,27 @@ groupmeet3:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -10233,28 +6408,28 @@ grouppiece:
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
+	VFMADD231PS  Z14, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
+	VFMADD231PS  Z14, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
+	VFMADD231PS  Z14, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
+	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -10296,7 +6471,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10305,7 +6480,7 @@ groupdone:
 short2:
 	CMPQ        R8, $+2
 	JLT         short2end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
 	CMPQ        R8, $+8
@@ -10332,22 +6507,22 @@ short2ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -10389,27 +6564,27 @@ short2loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -10434,7 +6609,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10443,7 +6618,7 @@ short2end:
 short4:
 	CMPQ        R8, $+4
 	JLT         short4end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
 	CMPQ        R8, $+16
@@ -10470,22 +6645,22 @@ short4ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -10527,27 +6702,27 @@ short4loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -10572,7 +6747,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10600,27 +6775,27 @@ laneloop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -10672,28 +6847,28 @@ lanetail:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
+	VFMADD231PS Z14, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z2, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
+	VFMADD231PS Z14, Z4, Z7
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
+	VFMADD231PS Z14, Z4, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -10717,7 +6892,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10743,27 +6918,27 @@ groupstream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -10788,22 +6963,22 @@ grouplast:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z13, Z6, Z0
+	VPANDD      Z13, Z5, Z1
+	VPANDD      Z13, Z4, Z2
+	VPANDD      Z13, Z3, Z16
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z2, Z2
+	VPMAXUD     Z15, Z16, Z16
 	VPANDD      Z12, Z6, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z14, Z0, Z17
+	VFMADD231PS Z14, Z1, Z18
+	VFMADD231PS Z14, Z2, Z19
+	VFMADD231PS Z14, Z16, Z20
 	VPMADDWD    Z10, Z17, Z17
 	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
@@ -10829,19 +7004,19 @@ grouplast:
 grouprare:
 	VCVTPH2PS    (SI), Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -10852,19 +7027,19 @@ grouprare:
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -10879,14 +7054,14 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -10988,10 +7163,10 @@ grouptailrare:
 	VMOVDQU16.Z  (SI), K7, Y0
 	VCVTPH2PS    Y0, Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
@@ -10999,10 +7174,10 @@ grouptailrare:
 	VMOVDQU16.Z  32(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -11015,10 +7190,10 @@ grouptailrare:
 	VMOVDQU16.Z  64(SI), K7, Y1
 	VCVTPH2PS    Y1, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
@@ -11026,10 +7201,10 @@ grouptailrare:
 	VMOVDQU16.Z  96(SI), K7, Y3
 	VCVTPH2PS    Y3, Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -11044,14 +7219,14 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -11081,27 +7256,27 @@ short2stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -11125,19 +7300,19 @@ short2stream:
 short2rare:
 	VCVTPH2PS    (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -11148,19 +7323,19 @@ short2rare:
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -11175,14 +7350,14 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -11202,27 +7377,27 @@ short4stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -11246,19 +7421,19 @@ short4stream:
 short4rare:
 	VCVTPH2PS    (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -11269,19 +7444,19 @@ short4rare:
 	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(SI), Z1
 	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -11296,14 +7471,14 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -11312,20 +7487,20 @@ lanerare:
 	VCVTPH2PS    (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VCVTPH2PS    32(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -11337,20 +7512,20 @@ lanerare:
 	VCVTPH2PS    64(SI), Z1
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VCVTPH2PS    96(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -11365,14 +7540,14 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -11383,10 +7558,10 @@ lanetailrare:
 	VCVTPH2PS    Y0, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
@@ -11395,10 +7570,10 @@ lanetailrare:
 	VCVTPH2PS    Y1, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -11412,10 +7587,10 @@ lanetailrare:
 	VCVTPH2PS    Y1, Z1
 	VMOVUPS.Z    128(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
@@ -11424,10 +7599,10 @@ lanetailrare:
 	VCVTPH2PS    Y3, Z3
 	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -11442,24 +7617,24 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS constantsAVX512<>+88(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+88(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z1
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 28
@@ -11467,16 +7642,16 @@ TEXT ·QuantizeFpE2M1PackedF16AVX512(SB), NOSPLIT, $0-64
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+120(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+124(SB), Z11
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VMOVUPS      constantsAVX512<>+24(SB), Z9
-	VBROADCASTSS constantsAVX512<>+196(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+92(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+96(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z10
+	VMOVUPS      constantsAVX512<>+12(SB), Z9
+	VBROADCASTSS constantsAVX512<>+172(SB), Z8
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -11503,7 +7678,7 @@ groupbegin:
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
@@ -11559,22 +7734,22 @@ groupahead:
 	VCMPPS       $0x03, Z2, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
+	VPANDD       Z13, Z5, Z0
+	VPANDD       Z13, Z4, Z19
+	VPANDD       Z13, Z3, Z20
+	VPANDD       Z13, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
 	VPANDD       Z12, Z5, Z22
 	VPANDD       Z12, Z4, Z23
 	VPANDD       Z12, Z3, Z24
 	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -11630,22 +7805,22 @@ groupturn:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -11706,27 +7881,27 @@ grouploop:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -11798,27 +7973,27 @@ groupmeet3:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -11899,28 +8074,28 @@ grouppiece:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
+	VFMADD231PS  Z14, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
+	VFMADD231PS  Z14, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
+	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -11972,7 +8147,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -11980,18 +8155,18 @@ groupdone:
 
 longs:
 	VBROADCASTSS (BX), Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z16
+	VBROADCASTSS constantsAVX512<>+76(SB), Z16
 	VPSUBD       Z16, Z0, Z7
 	VBROADCASTSS (DX), Z6
-	VBROADCASTSS constantsAVX512<>+92(SB), Z0
+	VBROADCASTSS constantsAVX512<>+80(SB), Z0
 	VFNMADD231PS Z6, Z7, Z0
-	VBROADCASTSS constantsAVX512<>+96(SB), Z16
+	VBROADCASTSS constantsAVX512<>+84(SB), Z16
 	VFMADD231PS  Z16, Z0, Z0
 	VMULPS       Z7, Z0, Z5
 	MOVQ         R10, R8
 	CMPQ         R8, $+64
 	JLT          longtail
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 	CMPQ         R8, $+256
@@ -12030,22 +8205,22 @@ longahead:
 	VCMPPS      $0x03, Z1, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         longloop
-	VPANDD      Z14, Z4, Z0
-	VPANDD      Z14, Z3, Z20
-	VPANDD      Z14, Z2, Z21
-	VPANDD      Z14, Z1, Z22
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z20, Z20
-	VPMAXUD     Z13, Z21, Z21
-	VPMAXUD     Z13, Z22, Z22
+	VPANDD      Z13, Z4, Z0
+	VPANDD      Z13, Z3, Z20
+	VPANDD      Z13, Z2, Z21
+	VPANDD      Z13, Z1, Z22
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z20, Z20
+	VPMAXUD     Z15, Z21, Z21
+	VPMAXUD     Z15, Z22, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
 	VPANDD      Z12, Z2, Z25
 	VPANDD      Z12, Z1, Z26
-	VFMADD231PS Z15, Z0, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VFMADD231PS Z15, Z21, Z25
-	VFMADD231PS Z15, Z22, Z26
+	VFMADD231PS Z14, Z0, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VFMADD231PS Z14, Z21, Z25
+	VFMADD231PS Z14, Z22, Z26
 	VPMADDWD    Z10, Z23, Z23
 	VPMADDWD    Z10, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
@@ -12091,27 +8266,27 @@ longloop:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z13, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z16, Z16
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
 	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z2
+	VPANDD      Z13, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z2, Z2
@@ -12163,28 +8338,28 @@ longtail:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longtailrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
+	VFMADD231PS Z14, Z0, Z16
 	CMPQ        R8, $+17
 	JLT         longtailnarrow
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	CMPQ        R8, $+33
 	JLT         longtailnarrow
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z15, Z0, Z18
+	VFMADD231PS Z14, Z0, Z18
 	CMPQ        R8, $+49
 	JLT         longtailnarrow
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z19
-	VFMADD231PS Z15, Z0, Z19
+	VFMADD231PS Z14, Z0, Z19
 
 longtailnarrow:
 	VPMADDWD   Z10, Z16, Z16
@@ -12225,7 +8400,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12234,7 +8409,7 @@ longend:
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R9, $+8
@@ -12281,22 +8456,22 @@ short2ahead:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -12350,27 +8525,27 @@ short2loop:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -12397,7 +8572,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12406,7 +8581,7 @@ short2end:
 short4:
 	CMPQ              R9, $+4
 	JLT               short4end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R9, $+16
@@ -12453,22 +8628,22 @@ short4ahead:
 	VCMPPS            $0x03, Z0, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
+	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z2, Z21
+	VPANDD            Z13, Z1, Z22
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
 	VPANDD            Z12, Z1, Z26
 	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
+	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VFMADD231PS       Z14, Z22, Z26
+	VFMADD231PS       Z14, Z23, Z27
 	VPMADDWD          Z10, Z24, Z24
 	VPMADDWD          Z10, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
@@ -12524,27 +8699,27 @@ short4loop:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -12571,7 +8746,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12611,27 +8786,27 @@ laneloop:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
@@ -12697,28 +8872,28 @@ lanetail:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
+	VFMADD231PS  Z14, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z1, Z1
@@ -12749,7 +8924,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12783,27 +8958,27 @@ groupstream:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -12829,22 +9004,22 @@ grouplast:
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z1
+	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -12872,19 +9047,19 @@ grouprare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -12895,19 +9070,19 @@ grouprare:
 	VCVTPH2PS   64(SI), Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VDIVPS      Z7, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z5, Z16
+	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13037,10 +9212,10 @@ grouptailrare:
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	KSHIFTRQ    $0x10, K0, K7
@@ -13048,10 +9223,10 @@ grouptailrare:
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13064,10 +9239,10 @@ grouptailrare:
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
@@ -13075,10 +9250,10 @@ grouptailrare:
 	VCVTPH2PS   Y3, Z3
 	VDIVPS      Z7, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z5, Z16
+	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13132,27 +9307,27 @@ longstream:
 	VCMPPS      $0x03, Z4, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         longrare
-	VPANDD      Z14, Z1, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z1, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z0, Z16
-	VPANDD      Z14, Z2, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z16
+	VPANDD      Z13, Z2, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z16, Z16
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
 	VPACKSSDW   Z2, Z1, Z1
-	VPANDD      Z14, Z3, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VPANDD      Z13, Z3, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
-	VFMADD231PS Z15, Z0, Z2
-	VPANDD      Z14, Z4, Z0
-	VPMAXUD     Z13, Z0, Z0
+	VFMADD231PS Z14, Z0, Z2
+	VPANDD      Z13, Z4, Z0
+	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z17
-	VFMADD231PS Z15, Z0, Z17
+	VFMADD231PS Z14, Z0, Z17
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z17, Z17
 	VPACKSSDW   Z17, Z2, Z2
@@ -13177,19 +9352,19 @@ longrare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13200,19 +9375,19 @@ longrare:
 	VCVTPH2PS   64(SI), Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VDIVPS      Z6, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z13, Z3, Z16
+	VPMAXUD     Z15, Z16, Z16
 	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z15, Z16, Z17
+	VFMADD231PS Z14, Z16, Z17
 	VMOVAPS.Z   Z17, K1, Z17
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13236,10 +9411,10 @@ longtailrare:
 	VCVTPH2PS   Y0, Z0
 	VDIVPS      Z6, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	KSHIFTRQ    $0x10, K0, K7
@@ -13247,10 +9422,10 @@ longtailrare:
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13263,10 +9438,10 @@ longtailrare:
 	VCVTPH2PS   Y1, Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
@@ -13274,10 +9449,10 @@ longtailrare:
 	VCVTPH2PS   Y3, Z3
 	VDIVPS      Z6, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z13, Z3, Z16
+	VPMAXUD     Z15, Z16, Z16
 	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z15, Z16, Z17
+	VFMADD231PS Z14, Z16, Z17
 	VMOVAPS.Z   Z17, K1, Z17
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13327,27 +9502,27 @@ short2stream:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -13374,19 +9549,19 @@ short2rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13397,19 +9572,19 @@ short2rare:
 	VCVTPH2PS   64(SI), Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VDIVPS      Z6, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z5, Z16
+	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13454,27 +9629,27 @@ short4stream:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -13501,19 +9676,19 @@ short4rare:
 	VCVTPH2PS   (SI), Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z3, Z16
+	VFMADD231PS Z14, Z3, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13524,19 +9699,19 @@ short4rare:
 	VCVTPH2PS   64(SI), Z1
 	VDIVPS      Z5, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z3, Z16
+	VFMADD231PS Z14, Z3, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VDIVPS      Z4, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z3, Z17
+	VPMAXUD     Z15, Z17, Z17
 	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z15, Z17, Z18
+	VFMADD231PS Z14, Z17, Z18
 	VMOVAPS.Z   Z18, K1, Z18
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z16, Z16
@@ -13559,20 +9734,20 @@ lanerare:
 	VMOVUPS     (DX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VMOVUPS     64(DX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13584,20 +9759,20 @@ lanerare:
 	VMOVUPS     128(DX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VMOVUPS     192(DX), Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13622,10 +9797,10 @@ lanetailrare:
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	KSHIFTRQ    $0x10, K0, K7
@@ -13634,10 +9809,10 @@ lanetailrare:
 	VMOVUPS.Z   64(DX), K7, Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -13651,10 +9826,10 @@ lanetailrare:
 	VMOVUPS.Z   128(DX), K7, Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
@@ -13663,10 +9838,10 @@ lanetailrare:
 	VMOVUPS.Z   192(DX), K7, Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -13691,26 +9866,26 @@ lanetailrare:
 	VMOVDQU8    Y0, K7, (DI)
 	JMP         lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedF16AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+120(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+92(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+124(SB), Z11
-	VBROADCASTSS constantsAVX512<>+128(SB), Z10
-	VMOVUPS      constantsAVX512<>+24(SB), Z9
-	VBROADCASTSS constantsAVX512<>+196(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+92(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+96(SB), Z11
+	VBROADCASTSS constantsAVX512<>+100(SB), Z10
+	VMOVUPS      constantsAVX512<>+12(SB), Z9
+	VBROADCASTSS constantsAVX512<>+172(SB), Z8
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -13730,7 +9905,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -13766,22 +9941,22 @@ groupahead:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -13829,22 +10004,22 @@ groupturn:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -13895,27 +10070,27 @@ grouploop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -13978,27 +10153,27 @@ groupmeet3:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -14069,28 +10244,28 @@ grouppiece:
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
+	VFMADD231PS  Z14, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
+	VFMADD231PS  Z14, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
+	VFMADD231PS  Z14, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
+	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -14141,7 +10316,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14150,7 +10325,7 @@ groupdone:
 short2:
 	CMPQ        R8, $+2
 	JLT         short2end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
 	CMPQ        R8, $+8
@@ -14177,22 +10352,22 @@ short2ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -14235,27 +10410,27 @@ short2loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -14281,7 +10456,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14290,7 +10465,7 @@ short2end:
 short4:
 	CMPQ        R8, $+4
 	JLT         short4end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
 	CMPQ        R8, $+16
@@ -14317,22 +10492,22 @@ short4ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -14375,27 +10550,27 @@ short4loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -14421,7 +10596,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14449,27 +10624,27 @@ laneloop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -14522,28 +10697,28 @@ lanetail:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
+	VFMADD231PS Z14, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z2, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
+	VFMADD231PS Z14, Z4, Z7
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
+	VFMADD231PS Z14, Z4, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -14574,7 +10749,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -14600,27 +10775,27 @@ groupstream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -14646,22 +10821,22 @@ grouplast:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z13, Z6, Z0
+	VPANDD      Z13, Z5, Z1
+	VPANDD      Z13, Z4, Z2
+	VPANDD      Z13, Z3, Z16
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z2, Z2
+	VPMAXUD     Z15, Z16, Z16
 	VPANDD      Z12, Z6, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z14, Z0, Z17
+	VFMADD231PS Z14, Z1, Z18
+	VFMADD231PS Z14, Z2, Z19
+	VFMADD231PS Z14, Z16, Z20
 	VPMADDWD    Z10, Z17, Z17
 	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
@@ -14688,19 +10863,19 @@ grouplast:
 grouprare:
 	VCVTPH2PS   (SI), Z0
 	VMULPS      Z7, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -14711,19 +10886,19 @@ grouprare:
 	VPACKSSDW   Z1, Z0, Z0
 	VCVTPH2PS   64(SI), Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VMULPS      Z7, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -14839,10 +11014,10 @@ grouptailrare:
 	VMOVDQU16.Z (SI), K7, Y0
 	VCVTPH2PS   Y0, Z0
 	VMULPS      Z7, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
@@ -14850,10 +11025,10 @@ grouptailrare:
 	VMOVDQU16.Z 32(SI), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -14866,10 +11041,10 @@ grouptailrare:
 	VMOVDQU16.Z 64(SI), K7, Y1
 	VCVTPH2PS   Y1, Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -14877,10 +11052,10 @@ grouptailrare:
 	VMOVDQU16.Z 96(SI), K7, Y3
 	VCVTPH2PS   Y3, Z3
 	VMULPS      Z7, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -14930,27 +11105,27 @@ short2stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -14975,19 +11150,19 @@ short2stream:
 short2rare:
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -14998,19 +11173,19 @@ short2rare:
 	VPACKSSDW   Z1, Z0, Z0
 	VCVTPH2PS   64(SI), Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -15044,27 +11219,27 @@ short4stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -15089,19 +11264,19 @@ short4stream:
 short4rare:
 	VCVTPH2PS   (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -15112,19 +11287,19 @@ short4rare:
 	VPACKSSDW   Z1, Z0, Z0
 	VCVTPH2PS   64(SI), Z1
 	VMULPS.BCST 8(DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -15147,20 +11322,20 @@ lanerare:
 	VCVTPH2PS   (SI), Z0
 	VMOVUPS     (DX), Z1
 	VMULPS      Z1, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VCVTPH2PS   32(SI), Z1
 	VMOVUPS     64(DX), Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -15172,20 +11347,20 @@ lanerare:
 	VCVTPH2PS   64(SI), Z1
 	VMOVUPS     128(DX), Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VCVTPH2PS   96(SI), Z3
 	VMOVUPS     192(DX), Z5
 	VMULPS      Z5, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -15210,10 +11385,10 @@ lanetailrare:
 	VCVTPH2PS   Y0, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
@@ -15222,10 +11397,10 @@ lanetailrare:
 	VCVTPH2PS   Y1, Z1
 	VMOVUPS.Z   64(DX), K7, Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -15239,10 +11414,10 @@ lanetailrare:
 	VCVTPH2PS   Y1, Z1
 	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -15251,10 +11426,10 @@ lanetailrare:
 	VCVTPH2PS   Y3, Z3
 	VMOVUPS.Z   192(DX), K7, Z5
 	VMULPS      Z5, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -15280,54 +11455,48 @@ lanetailrare:
 	VMOVDQU8    Y0, K7, (DI)
 	JMP         lanetailback
 
-DATA constantsAVX512<>+0(SB)/4, $0x4980fb98
-DATA constantsAVX512<>+4(SB)/4, $0x7f800000
-DATA constantsAVX512<>+8(SB)/4, $0x3c800000
-DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+16(SB)/4, $0x00010010
-DATA constantsAVX512<>+20(SB)/4, $0x80808080
-DATA constantsAVX512<>+24(SB)/4, $0x00000000
-DATA constantsAVX512<>+28(SB)/4, $0x00000004
-DATA constantsAVX512<>+32(SB)/4, $0x00000008
-DATA constantsAVX512<>+36(SB)/4, $0x0000000c
-DATA constantsAVX512<>+40(SB)/4, $0x00000001
-DATA constantsAVX512<>+44(SB)/4, $0x00000005
-DATA constantsAVX512<>+48(SB)/4, $0x00000009
-DATA constantsAVX512<>+52(SB)/4, $0x0000000d
-DATA constantsAVX512<>+56(SB)/4, $0x00000002
-DATA constantsAVX512<>+60(SB)/4, $0x00000006
-DATA constantsAVX512<>+64(SB)/4, $0x0000000a
-DATA constantsAVX512<>+68(SB)/4, $0x0000000e
-DATA constantsAVX512<>+72(SB)/4, $0x00000003
-DATA constantsAVX512<>+76(SB)/4, $0x00000007
-DATA constantsAVX512<>+80(SB)/4, $0x0000000b
-DATA constantsAVX512<>+84(SB)/4, $0x0000000f
-DATA constantsAVX512<>+88(SB)/4, $0x00000001
-DATA constantsAVX512<>+92(SB)/4, $0x3f800000
-DATA constantsAVX512<>+96(SB)/4, $0x34800000
-DATA constantsAVX512<>+100(SB)/4, $0x01010101
-DATA constantsAVX512<>+104(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+108(SB)/4, $0x4a00fde8
-DATA constantsAVX512<>+112(SB)/4, $0x38800000
-DATA constantsAVX512<>+116(SB)/4, $0x00010020
-DATA constantsAVX512<>+120(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+124(SB)/4, $0x08080808
-DATA constantsAVX512<>+128(SB)/4, $0x00401000
-DATA constantsAVX512<>+132(SB)/4, $0x3c383000
-DATA constantsAVX512<>+136(SB)/4, $0x4c484440
-DATA constantsAVX512<>+140(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+144(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+148(SB)/4, $0x3c383000
-DATA constantsAVX512<>+152(SB)/4, $0x4c484440
-DATA constantsAVX512<>+156(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+160(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+164(SB)/4, $0x3c383000
-DATA constantsAVX512<>+168(SB)/4, $0x4c484440
-DATA constantsAVX512<>+172(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+176(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+180(SB)/4, $0x3c383000
-DATA constantsAVX512<>+184(SB)/4, $0x4c484440
-DATA constantsAVX512<>+188(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+192(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+196(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $200
+DATA constantsAVX512<>+0(SB)/4, $0x7f800000
+DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+8(SB)/4, $0x80808080
+DATA constantsAVX512<>+12(SB)/4, $0x00000000
+DATA constantsAVX512<>+16(SB)/4, $0x00000004
+DATA constantsAVX512<>+20(SB)/4, $0x00000008
+DATA constantsAVX512<>+24(SB)/4, $0x0000000c
+DATA constantsAVX512<>+28(SB)/4, $0x00000001
+DATA constantsAVX512<>+32(SB)/4, $0x00000005
+DATA constantsAVX512<>+36(SB)/4, $0x00000009
+DATA constantsAVX512<>+40(SB)/4, $0x0000000d
+DATA constantsAVX512<>+44(SB)/4, $0x00000002
+DATA constantsAVX512<>+48(SB)/4, $0x00000006
+DATA constantsAVX512<>+52(SB)/4, $0x0000000a
+DATA constantsAVX512<>+56(SB)/4, $0x0000000e
+DATA constantsAVX512<>+60(SB)/4, $0x00000003
+DATA constantsAVX512<>+64(SB)/4, $0x00000007
+DATA constantsAVX512<>+68(SB)/4, $0x0000000b
+DATA constantsAVX512<>+72(SB)/4, $0x0000000f
+DATA constantsAVX512<>+76(SB)/4, $0x00000001
+DATA constantsAVX512<>+80(SB)/4, $0x3f800000
+DATA constantsAVX512<>+84(SB)/4, $0x34800000
+DATA constantsAVX512<>+88(SB)/4, $0x01010101
+DATA constantsAVX512<>+92(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+96(SB)/4, $0x08080808
+DATA constantsAVX512<>+100(SB)/4, $0x00401000
+DATA constantsAVX512<>+104(SB)/4, $0x3c383000
+DATA constantsAVX512<>+108(SB)/4, $0x4c484440
+DATA constantsAVX512<>+112(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+116(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+120(SB)/4, $0x3c383000
+DATA constantsAVX512<>+124(SB)/4, $0x4c484440
+DATA constantsAVX512<>+128(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+132(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+136(SB)/4, $0x3c383000
+DATA constantsAVX512<>+140(SB)/4, $0x4c484440
+DATA constantsAVX512<>+144(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+148(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+152(SB)/4, $0x3c383000
+DATA constantsAVX512<>+156(SB)/4, $0x4c484440
+DATA constantsAVX512<>+160(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+164(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+168(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+172(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $176

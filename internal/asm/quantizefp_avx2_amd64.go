@@ -4,53 +4,42 @@
 
 package asm
 
-// QuantizeFpE4M3AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// QuantizeFpFloat8AVX2 sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE4M3AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+func QuantizeFpFloat8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-// QuantizeFpPowerOfTwoE4M3AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
+// QuantizeFpPowerOfTwoFloat8AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpPowerOfTwoE4M3AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+func QuantizeFpPowerOfTwoFloat8AVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-// QuantizeFpE5M2AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// QuantizeFpE2M1AVX2 sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE5M2AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-
-// QuantizeFpPowerOfTwoE5M2AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpPowerOfTwoE5M2AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-
-// QuantizeFpE2M1AVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
 // QuantizeFpPowerOfTwoE2M1AVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -59,17 +48,21 @@ func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, mo
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 
-// QuantizeFpE2M1PackedAVX2 sets q to the code of x/scale, clamped to -most and most and rounded to the format.
+// QuantizeFpE2M1PackedAVX2 sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
+// A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
+// multiplied to make the power of two whose last place is the grid's step there, in the lower half of which the steps
+// begin; weights, 128 and in the upper half 2^(mantissa bits); and in each byte top, the largest code, and nan, NaN's.
+// A Float8FNUZ has no -0.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
 // QuantizeFpPowerOfTwoE2M1PackedAVX2 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -78,4 +71,4 @@ func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)

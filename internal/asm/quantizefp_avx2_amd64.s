@@ -4,13 +4,13 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpFloat8AVX2(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
+TEXT ·QuantizeFpFloat8AVX2(SB), $416-80
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y2 Halves, Y11 ShuffledU8
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10010, table
+	// per call: Y15 0x7f800000, Y14 0x7fffffff
+	// per group: Y13 recip
+	// loaded at each use: least, ruler, weights, top, nan, scale, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
@@ -18,21 +18,8 @@ TEXT ·QuantizeFpE4M3AVX2(SB), $416-64
 	MOVQ         recip+24(FP), BX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
 	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS most+32(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPMADDWD     Y1, Y0, Y2
-	VPMADDWD     Y1, Y0, Y0
-	VPACKSSDW    Y0, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y11
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	MOVQ         groups+56(FP), R9
+	MOVQ         length+64(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -44,85 +31,87 @@ groups:
 	MOVQ  R10, R9
 
 groupbegin:
-	CMPQ R8, $+32
-	JLT  grouptail
-	CMPQ R9, $+32
-	JLT  grouptomeet
-	SUBQ R9, R8
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y13
+	SUBQ         R9, R8
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VFNMADD231PS Y13, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y13, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y13, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VFNMADD231PS Y13, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y13, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y1, Y0
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -141,8 +130,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
 
 groupmeet:
 	MOVQ R9, R11
@@ -152,74 +141,83 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y13, Y0, Y1
+	VFMSUB231PS  Y12, Y1, Y0
+	VFNMADD231PS Y13, Y0, Y1
 	SUBQ         $+8, R9
 	JLT          groupmeet1cross
 
 groupmeet1:
 	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y13, Y0, Y2
+	VFMSUB231PS  Y12, Y2, Y0
+	VFNMADD231PS Y13, Y0, Y2
 	SUBQ         $+8, R9
 	JLT          groupmeet2cross
 
 groupmeet2:
 	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y13, Y0, Y3
+	VFMSUB231PS  Y12, Y3, Y0
+	VFNMADD231PS Y13, Y0, Y3
 	SUBQ         $+8, R9
 	JLT          groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y13, Y0, Y4
+	VFMSUB231PS  Y12, Y4, Y0
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y1, Y0
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -256,44 +254,45 @@ grouppieces:
 	MOVQ R9, R8
 
 grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	VBROADCASTSS (BX), Y13
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, R8
@@ -341,82 +340,83 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VFNMADD231PS Y13, Y0, Y1
 	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y13, Y0, Y2
 	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y13, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VFNMADD231PS Y13, Y0, Y3
 	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y13, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y15, Y1, Y0
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y3, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y4, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -483,7 +483,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -492,80 +492,83 @@ groupdone:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VFNMADD231PS Y13, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y13, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y12, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VFNMADD231PS Y12, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y12, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y1, Y0
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -581,7 +584,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -623,41 +626,50 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y1
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VPAND        Y14, Y4, Y3
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y3
+	VPAND        Y15, Y5, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y5, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y3, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (DI)
 
@@ -955,49 +967,58 @@ piece25:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y3, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y14, Y4, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VPAND        Y15, Y5, Y0
+	VBROADCASTSS least+32(FP), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y14, Y5, Y8
+	VBROADCASTSS ruler+36(FP), Y9
+	VFMADD231PS  Y9, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
+	VPSRLW       $0x07, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y5, Y4, Y4
 	VPACKUSWB    Y7, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
 	VMOVUPS      Y1, (SP)
 
@@ -1045,7 +1066,7 @@ piece29:
 
 piece30:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1060,74 +1081,75 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VFNMADD231PS Y13, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y13, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y13, Y0, Y3
 	VBROADCASTSS (DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VFNMADD231PS Y13, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y13, Y0, Y4
 	VBROADCASTSS (DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VFNMADD231PS Y13, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y1, Y0
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -1142,71 +1164,80 @@ grouprare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VPAND        Y15, Y0, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y15, Y2, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      64(SI), Y2
 	VBROADCASTSS (DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VPAND        Y15, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VPAND        Y15, Y6, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1217,12 +1248,12 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet0
@@ -1241,8 +1272,8 @@ groupmeet1next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet1
 
@@ -1250,12 +1281,12 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y13, Y13
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet1
@@ -1274,8 +1305,8 @@ groupmeet2next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet2
 
@@ -1283,12 +1314,12 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y13, Y13
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet2
@@ -1307,8 +1338,8 @@ groupmeet3next:
 	ADDQ         $+4, BX
 	CMPQ         R9, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (DX), Y12
 	CMPQ         R9, $+0
 	JGE          groupmeet3
 
@@ -1316,12 +1347,12 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y13, Y13
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VBLENDVPS    Y0, Y4, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
 	JGE          groupmeet3
@@ -1335,71 +1366,80 @@ grouptailrare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VPAND        Y15, Y0, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y15, Y2, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      96(SP), Y2
 	VBROADCASTSS (DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VPAND        Y15, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VBROADCASTSS (DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VPAND        Y15, Y6, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
@@ -1418,75 +1458,78 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
+	VBROADCASTSS (BX), Y13
+	VBROADCASTSS 4(BX), Y12
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
+	VMULPS       Y13, Y0, Y1
 	VBROADCASTSS (DX), Y2
 	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
+	VFNMADD231PS Y13, Y0, Y1
 	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
+	VMULPS       Y13, Y0, Y2
 	VBROADCASTSS (DX), Y3
 	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
+	VFNMADD231PS Y13, Y0, Y2
 	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y0, Y3
+	VMULPS       Y12, Y0, Y3
 	VBROADCASTSS 4(DX), Y4
 	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
+	VFNMADD231PS Y12, Y0, Y3
 	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y0, Y4
+	VMULPS       Y12, Y0, Y4
 	VBROADCASTSS 4(DX), Y5
 	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
+	VFNMADD231PS Y12, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y1, Y0
+	VBROADCASTSS least+32(FP), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y14, Y1, Y5
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y5
+	VPAND        Y15, Y2, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y0
+	VPAND        Y15, Y3, Y0
+	VBROADCASTSS least+32(FP), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y14, Y3, Y2
+	VBROADCASTSS ruler+36(FP), Y6
+	VFMADD231PS  Y6, Y0, Y2
+	VPAND        Y15, Y4, Y0
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y14, Y4, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y0, Y6
+	VBROADCASTSS weights+40(FP), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y4, Y3, Y3
 	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
+	VBROADCASTSS top+44(FP), Y0
+	VPMINUB      Y0, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -1503,71 +1546,80 @@ short2rare:
 	VBROADCASTSS (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VPAND        Y15, Y0, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VBROADCASTSS (DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y15, Y2, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      64(SI), Y2
 	VBROADCASTSS 4(DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VPAND        Y15, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VBROADCASTSS 4(DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VPAND        Y15, Y6, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1578,71 +1630,80 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VPAND        Y15, Y0, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y2
 	VMOVUPS      32(DX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y15, Y2, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      64(SI), Y2
 	VMOVUPS      64(DX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VPAND        Y15, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VMOVUPS      96(SI), Y6
 	VMOVUPS      96(DX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VPAND        Y15, Y6, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (DI)
@@ -1653,104 +1714,102 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VPAND        Y15, Y0, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y14, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y2
 	VMOVUPS      192(SP), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VPAND        Y15, Y2, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VBROADCASTSS weights+40(FP), Y5
 	VPMADDWD     Y5, Y3, Y3
 	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x04, Y3, Y3
+	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      96(SP), Y2
 	VMOVUPS      224(SP), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VPAND        Y15, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y14, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VMOVUPS      128(SP), Y6
 	VMOVUPS      256(SP), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
+	VPAND        Y15, Y6, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y14, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9
+	VBROADCASTSS weights+40(FP), Y9
 	VPMADDWD     Y9, Y7, Y7
 	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
 	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
+	VBROADCASTSS top+44(FP), Y6
+	VPMINUB      Y6, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+48(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE4M3AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoFloat8AVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3AVX2(SB), $288-56
+TEXT ·QuantizeFpPowerOfTwoFloat8AVX2(SB), $288-72
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y0 most, Y15 0x4980fb98, Y14 0x7f800000, Y13 0x3c800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10010
-	// per group: nothing
-	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
+	// per call: Y15 ruler, Y14 weights, Y13 0x7f800000, Y12 0x7fffffff
+	// per group: Y11 recip
+	// loaded at each use: least, top, nan, 0x80808080, 0x1010101, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS most+24(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS ruler+28(FP), Y15
+	VBROADCASTSS weights+32(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	MOVQ         groups+48(FP), R8
+	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -1762,67 +1821,69 @@ groups:
 	MOVQ  R9, R8
 
 groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
+	MOVQ         ahead+64(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -1841,7 +1902,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (DX), Y9
+	VBROADCASTSS (DX), Y11
 
 groupmeet:
 	MOVQ R8, R10
@@ -1851,64 +1912,69 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS (SI), Y0
-	VMULPS  Y9, Y0, Y0
+	VMULPS  Y11, Y0, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
 	VMOVUPS 32(SI), Y1
-	VMULPS  Y9, Y1, Y1
+	VMULPS  Y11, Y1, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
 	VMOVUPS 64(SI), Y2
-	VMULPS  Y9, Y2, Y2
+	VMULPS  Y11, Y2, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
 	VMOVUPS      96(SI), Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 	ADDQ         $+32, DI
@@ -1944,44 +2010,45 @@ grouppieces:
 	MOVQ R8, BX
 
 grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
+	VBROADCASTSS (DX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
 
 piece1:
 	TESTQ $0x00000008, BX
@@ -2029,64 +2096,65 @@ piece4:
 
 piece5:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VMOVUPS      64(SP), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VMOVUPS      128(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	CMPQ         BX, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y2, Y4
+	VBROADCASTSS least+24(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
 	VPAND        Y12, Y2, Y7
 	VFMADD231PS  Y15, Y4, Y7
 	CMPQ         BX, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y8
+	VPMAXUD      Y8, Y4, Y4
 	VPAND        Y12, Y3, Y8
 	VFMADD231PS  Y15, Y4, Y8
 
 grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y14, Y7, Y7
+	VPMADDWD     Y14, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -2152,7 +2220,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2161,6100 +2229,19 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     192(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     224(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VMOVUPS     128(SP), Y3
-	VMOVUPS     256(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x04, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x04, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x04, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMOVUPS      32(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMOVUPS      96(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VMOVUPS      192(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      224(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VMOVUPS      256(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x04, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpE5M2AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE5M2AVX2(SB), $416-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y2 Halves, Y11 ShuffledU8
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x80808080, 0x1010101, 0x7f7f7f7f, 0x10020, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+96(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+100(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS most+32(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
-	VPMADDWD     Y1, Y0, Y2
-	VPMADDWD     Y1, Y0, Y0
-	VPACKSSDW    Y0, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKUSWB    Y2, Y2, Y11
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ R8, $+32
-	JLT  grouptail
-	CMPQ R9, $+32
-	JLT  grouptomeet
-	SUBQ R9, R8
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      192(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      224(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      256(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPMINUB      Y11, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y10
-	VBROADCASTSS (DX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPMINUB      Y11, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VMOVUPS      96(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+104(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x05, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VMOVUPS      256(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPMINUB      Y11, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2AVX2(SB), $288-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y0 most, Y15 0x4a00fde8, Y14 0x7f800000, Y13 0x38800000, Y12 0x7fffffff, Y1 And, Y1 UMax, Y0 And, Y0 MulAdd, Y1 Halves, Y10 ShuffledU8, Y11 0x10020
-	// per group: nothing
-	// loaded at each use: recip, 0x80808080, 0x1010101, 0x7f7f7f7f, table
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+96(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+100(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS most+24(FP), Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y0
-	VFMADD231PS  Y15, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+104(SB), Y11
-	VPMADDWD     Y11, Y0, Y1
-	VPMADDWD     Y11, Y0, Y0
-	VPACKSSDW    Y0, Y1, Y1
-	VPSRLW       $0x05, Y1, Y1
-	VPACKUSWB    Y1, Y1, Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y9
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (SI), Y0
-	VMULPS  Y9, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(SI), Y1
-	VMULPS  Y9, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(SI), Y2
-	VMULPS  Y9, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(SI), Y3
-	VMULPS       Y9, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      128(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VMOVUPS      96(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, BX
-	CMPQ BX, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ BX, BX
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece11
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, BX
-	JEQ   piece12
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, BX
-	JEQ   piece13
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, BX
-	JEQ   piece14
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, BX
-	JEQ   piece15
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece16
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, BX
-	JEQ   piece17
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, BX
-	JEQ   piece18
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, BX
-	JEQ   piece19
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, BX
-	JEQ   piece20
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     192(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     224(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VMOVUPS     128(SP), Y3
-	VMOVUPS     256(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
-
-lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x05, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece21
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, BX
-	JEQ   piece22
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, BX
-	JEQ   piece23
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, BX
-	JEQ   piece24
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, BX
-	JEQ   piece25
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece25:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y9, Y9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x05, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x05, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPMINUB      Y10, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y3
-	VMOVUPS      32(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(SI), Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(SI), Y7
-	VMOVUPS      96(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y3
-	VMOVUPS      192(SP), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x05, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      96(SP), Y3
-	VMOVUPS      224(SP), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      128(SP), Y7
-	VMOVUPS      256(SP), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y15, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x05, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPMINUB      Y10, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1AVX2(SB), $416-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
-	// per group: nothing
-	// loaded at each use: scale, recip, 0x8080808, 0x1010101, 0x7f7f7f7f, 0x401000, table, table
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ R8, $+32
-	JLT  grouptail
-	CMPQ R9, $+32
-	JLT  grouptomeet
-	SUBQ R9, R8
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (SI), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      32(SI), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      64(SI), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(SI), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece1
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, R8
-	JEQ   piece2
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, R8
-	JEQ   piece3
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, R8
-	JEQ   piece4
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, R8
-	JEQ   piece5
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      64(SP), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      96(SP), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      128(SP), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	CMPQ         R8, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece6
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, R8
-	JEQ   piece7
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, R8
-	JEQ   piece8
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, R8
-	JEQ   piece9
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, R8
-	JEQ   piece10
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+32
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      32(BX), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      32(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      64(SI), Y0
-	VMOVUPS      64(BX), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      64(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      96(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      96(DX), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y3, Y3
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (DI)
-
-laneback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  laneloop
-
-lanetail:
-	TESTQ R8, R8
-	JEQ   laneend
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece11
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece11:
-	TESTQ $0x00000008, R8
-	JEQ   piece12
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece12:
-	TESTQ $0x00000004, R8
-	JEQ   piece13
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece13:
-	TESTQ $0x00000002, R8
-	JEQ   piece14
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece14:
-	TESTQ $0x00000001, R8
-	JEQ   piece15
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece15:
-	XORL  AX, AX
-	MOVQ  AX, 160(SP)
-	MOVQ  AX, 168(SP)
-	MOVQ  AX, 176(SP)
-	MOVQ  AX, 184(SP)
-	MOVQ  AX, 192(SP)
-	MOVQ  AX, 200(SP)
-	MOVQ  AX, 208(SP)
-	MOVQ  AX, 216(SP)
-	MOVQ  AX, 224(SP)
-	MOVQ  AX, 232(SP)
-	MOVQ  AX, 240(SP)
-	MOVQ  AX, 248(SP)
-	MOVQ  AX, 256(SP)
-	MOVQ  AX, 264(SP)
-	MOVQ  AX, 272(SP)
-	MOVQ  AX, 280(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece16
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-	MOVQ  32(DX)(AX*1), CX
-	MOVQ  CX, 192(SP)(AX*1)
-	MOVQ  40(DX)(AX*1), CX
-	MOVQ  CX, 200(SP)(AX*1)
-	MOVQ  48(DX)(AX*1), CX
-	MOVQ  CX, 208(SP)(AX*1)
-	MOVQ  56(DX)(AX*1), CX
-	MOVQ  CX, 216(SP)(AX*1)
-
-piece16:
-	TESTQ $0x00000008, R8
-	JEQ   piece17
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-	MOVQ  16(DX)(AX*1), CX
-	MOVQ  CX, 176(SP)(AX*1)
-	MOVQ  24(DX)(AX*1), CX
-	MOVQ  CX, 184(SP)(AX*1)
-
-piece17:
-	TESTQ $0x00000004, R8
-	JEQ   piece18
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-	MOVQ  8(DX)(AX*1), CX
-	MOVQ  CX, 168(SP)(AX*1)
-
-piece18:
-	TESTQ $0x00000002, R8
-	JEQ   piece19
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (DX)(AX*1), CX
-	MOVQ  CX, 160(SP)(AX*1)
-
-piece19:
-	TESTQ $0x00000001, R8
-	JEQ   piece20
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (DX)(AX*1), CX
-	MOVL  CX, 160(SP)(AX*1)
-
-piece20:
-	XORL  AX, AX
-	MOVQ  AX, 288(SP)
-	MOVQ  AX, 296(SP)
-	MOVQ  AX, 304(SP)
-	MOVQ  AX, 312(SP)
-	MOVQ  AX, 320(SP)
-	MOVQ  AX, 328(SP)
-	MOVQ  AX, 336(SP)
-	MOVQ  AX, 344(SP)
-	MOVQ  AX, 352(SP)
-	MOVQ  AX, 360(SP)
-	MOVQ  AX, 368(SP)
-	MOVQ  AX, 376(SP)
-	MOVQ  AX, 384(SP)
-	MOVQ  AX, 392(SP)
-	MOVQ  AX, 400(SP)
-	MOVQ  AX, 408(SP)
-	TESTQ $0x00000010, R8
-	JEQ   piece21
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-	MOVQ  32(BX)(AX*1), CX
-	MOVQ  CX, 320(SP)(AX*1)
-	MOVQ  40(BX)(AX*1), CX
-	MOVQ  CX, 328(SP)(AX*1)
-	MOVQ  48(BX)(AX*1), CX
-	MOVQ  CX, 336(SP)(AX*1)
-	MOVQ  56(BX)(AX*1), CX
-	MOVQ  CX, 344(SP)(AX*1)
-
-piece21:
-	TESTQ $0x00000008, R8
-	JEQ   piece22
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-	MOVQ  16(BX)(AX*1), CX
-	MOVQ  CX, 304(SP)(AX*1)
-	MOVQ  24(BX)(AX*1), CX
-	MOVQ  CX, 312(SP)(AX*1)
-
-piece22:
-	TESTQ $0x00000004, R8
-	JEQ   piece23
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-	MOVQ  8(BX)(AX*1), CX
-	MOVQ  CX, 296(SP)(AX*1)
-
-piece23:
-	TESTQ $0x00000002, R8
-	JEQ   piece24
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (BX)(AX*1), CX
-	MOVQ  CX, 288(SP)(AX*1)
-
-piece24:
-	TESTQ $0x00000001, R8
-	JEQ   piece25
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (BX)(AX*1), CX
-	MOVL  CX, 288(SP)(AX*1)
-
-piece25:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      288(SP), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      160(SP), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      64(SP), Y0
-	VMOVUPS      320(SP), Y1
-	VMULPS       Y1, Y0, Y3
-	VMOVUPS      192(SP), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VFNMADD231PS Y1, Y0, Y3
-	VMOVUPS      96(SP), Y0
-	VMOVUPS      352(SP), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      224(SP), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      128(SP), Y0
-	VMOVUPS      384(SP), Y1
-	VMULPS       Y1, Y0, Y5
-	VMOVUPS      256(SP), Y6
-	VFMSUB231PS  Y6, Y5, Y0
-	VFNMADD231PS Y1, Y0, Y5
-	VCMPPS       $0x03, Y3, Y2, Y0
-	VCMPPS       $0x03, Y5, Y4, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	CMPQ         R8, $+9
-	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
-	CMPQ         R8, $+25
-	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
-
-lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y1, Y1
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y1, Y1
-	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y7, Y7
-	VPMADDWD     Y0, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y7, Y1, Y1
-	VPACKSSWB    Y4, Y2, Y2
-	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y1, Y0, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y1, Y0, Y1
-	VMOVUPS      Y1, (SP)
-
-lanetailback:
-	TESTQ $0x00000010, R8
-	JEQ   piece26
-	MOVQ  R8, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece26:
-	TESTQ $0x00000008, R8
-	JEQ   piece27
-	MOVQ  R8, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece27:
-	TESTQ $0x00000004, R8
-	JEQ   piece28
-	MOVQ  R8, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece28:
-	TESTQ $0x00000002, R8
-	JEQ   piece29
-	MOVQ  R8, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece29:
-	TESTQ $0x00000001, R8
-	JEQ   piece30
-	MOVQ  R8, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece30:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS (BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS (BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS (BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS (BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (DX), Y10
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VBROADCASTSS (DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (BX), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (DX), Y2
-	VFMSUB231PS  Y2, Y1, Y0
-	VBROADCASTSS (BX), Y2
-	VFNMADD231PS Y2, Y0, Y1
-	VMOVUPS      32(SI), Y0
-	VBROADCASTSS (BX), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (DX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VBROADCASTSS (BX), Y3
-	VFNMADD231PS Y3, Y0, Y2
-	VMOVUPS      64(SI), Y0
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(DX), Y4
-	VFMSUB231PS  Y4, Y3, Y0
-	VBROADCASTSS 4(BX), Y4
-	VFNMADD231PS Y4, Y0, Y3
-	VMOVUPS      96(SI), Y0
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(DX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VBROADCASTSS 4(BX), Y5
-	VFNMADD231PS Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y5, Y5
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
-	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
-	VPMADDWD     Y0, Y2, Y2
-	VPMADDWD     Y0, Y6, Y6
-	VPACKSSDW    Y6, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
-	VPACKSSWB    Y3, Y1, Y1
-	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVNTPS     Y5, (DI)
-	ADDQ         $+8, DX
-	ADDQ         $+8, BX
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VBROADCASTSS (DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VBROADCASTSS 4(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          short2back
-
-lanerare:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(SI), Y2
-	VMOVUPS      32(DX), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      64(SI), Y2
-	VMOVUPS      64(DX), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      96(SI), Y6
-	VMOVUPS      96(DX), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (DI)
-	JMP          laneback
-
-lanetailrare:
-	VMOVUPS      32(SP), Y0
-	VMOVUPS      160(SP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
-	VANDPS       Y3, Y1, Y3
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      64(SP), Y2
-	VMOVUPS      192(SP), Y4
-	VDIVPS       Y4, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y14, Y2, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y5, Y6
-	VANDPS       Y6, Y4, Y6
-	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
-	VPACKSSDW    Y6, Y3, Y3
-	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
-	VMOVUPS      96(SP), Y2
-	VMOVUPS      224(SP), Y5
-	VDIVPS       Y5, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y14, Y2, Y6
-	VPMAXUD      Y13, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y6, Y7
-	VANDPS       Y7, Y5, Y7
-	VANDPS       Y2, Y5, Y2
-	VMOVUPS      128(SP), Y6
-	VMOVUPS      256(SP), Y8
-	VDIVPS       Y8, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y14, Y6, Y9
-	VPMAXUD      Y13, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y15, Y9, Y10
-	VANDPS       Y10, Y8, Y10
-	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
-	VPACKSSDW    Y10, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y2
-	VPAND        Y2, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y3, Y0, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y3, Y3
-	VMOVUPS      Y3, (SP)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000
-	// per group: nothing
-	// loaded at each use: recip, 0x8080808, 0x1010101, 0x7f7f7f7f, table, table
-	// vector registers in use at once: 15
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+116(SB), Y11
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ BX, $+32
-	JLT  grouptail
-	CMPQ R8, $+32
-	JLT  grouptomeet
-	SUBQ R8, BX
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
-
-grouploop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-
-groupback:
-	ADDQ $+32, DI
-	ADDQ $+128, SI
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Y10
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (SI), Y0
-	VMULPS  Y10, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(SI), Y1
-	VMULPS  Y10, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(SI), Y2
-	VMULPS  Y10, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
+	VMULPS       Y10, Y2, Y2
 	VMOVUPS      96(SI), Y3
 	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
@@ -8262,354 +2249,45 @@ groupmeet3:
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (DI)
-	ADDQ         $+32, DI
-	ADDQ         $+128, SI
-	SUBQ         $+32, BX
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         BX, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	XORL  AX, AX
-	MOVQ  AX, 32(SP)
-	MOVQ  AX, 40(SP)
-	MOVQ  AX, 48(SP)
-	MOVQ  AX, 56(SP)
-	MOVQ  AX, 64(SP)
-	MOVQ  AX, 72(SP)
-	MOVQ  AX, 80(SP)
-	MOVQ  AX, 88(SP)
-	MOVQ  AX, 96(SP)
-	MOVQ  AX, 104(SP)
-	MOVQ  AX, 112(SP)
-	MOVQ  AX, 120(SP)
-	MOVQ  AX, 128(SP)
-	MOVQ  AX, 136(SP)
-	MOVQ  AX, 144(SP)
-	MOVQ  AX, 152(SP)
-	TESTQ $0x00000010, BX
-	JEQ   piece1
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-	MOVQ  32(SI)(AX*1), CX
-	MOVQ  CX, 64(SP)(AX*1)
-	MOVQ  40(SI)(AX*1), CX
-	MOVQ  CX, 72(SP)(AX*1)
-	MOVQ  48(SI)(AX*1), CX
-	MOVQ  CX, 80(SP)(AX*1)
-	MOVQ  56(SI)(AX*1), CX
-	MOVQ  CX, 88(SP)(AX*1)
-
-piece1:
-	TESTQ $0x00000008, BX
-	JEQ   piece2
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-	MOVQ  16(SI)(AX*1), CX
-	MOVQ  CX, 48(SP)(AX*1)
-	MOVQ  24(SI)(AX*1), CX
-	MOVQ  CX, 56(SP)(AX*1)
-
-piece2:
-	TESTQ $0x00000004, BX
-	JEQ   piece3
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-	MOVQ  8(SI)(AX*1), CX
-	MOVQ  CX, 40(SP)(AX*1)
-
-piece3:
-	TESTQ $0x00000002, BX
-	JEQ   piece4
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	SHLQ  $0x02, AX
-	MOVQ  (SI)(AX*1), CX
-	MOVQ  CX, 32(SP)(AX*1)
-
-piece4:
-	TESTQ $0x00000001, BX
-	JEQ   piece5
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	SHLQ  $0x02, AX
-	MOVL  (SI)(AX*1), CX
-	MOVL  CX, 32(SP)(AX*1)
-
-piece5:
-	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      64(SP), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      96(SP), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      128(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouptailrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	CMPQ         BX, $+9
-	JLT          grouptailnarrow
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y15, Y4, Y7
-	CMPQ         BX, $+25
-	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y8
-	VFMADD231PS  Y15, Y4, Y8
-
-grouptailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y7, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
-	VPERMD       Y5, Y0, Y5
-	VMOVUPS      Y5, (SP)
-
-grouptailback:
-	TESTQ $0x00000010, BX
-	JEQ   piece6
-	MOVQ  BX, AX
-	ANDQ  $-32, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-	MOVQ  8(SP)(AX*1), CX
-	MOVQ  CX, 8(DI)(AX*1)
-
-piece6:
-	TESTQ $0x00000008, BX
-	JEQ   piece7
-	MOVQ  BX, AX
-	ANDQ  $-16, AX
-	MOVQ  (SP)(AX*1), CX
-	MOVQ  CX, (DI)(AX*1)
-
-piece7:
-	TESTQ $0x00000004, BX
-	JEQ   piece8
-	MOVQ  BX, AX
-	ANDQ  $-8, AX
-	MOVL  (SP)(AX*1), CX
-	MOVL  CX, (DI)(AX*1)
-
-piece8:
-	TESTQ $0x00000002, BX
-	JEQ   piece9
-	MOVQ  BX, AX
-	ANDQ  $-4, AX
-	MOVW  (SP)(AX*1), CX
-	MOVW  CX, (DI)(AX*1)
-
-piece9:
-	TESTQ $0x00000001, BX
-	JEQ   piece10
-	MOVQ  BX, AX
-	ANDQ  $-2, AX
-	MOVB  (SP)(AX*1), CL
-	MOVB  CL, (DI)(AX*1)
-
-piece10:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+48(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -8624,7 +2302,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8654,41 +2332,44 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (DI)
 
@@ -8871,67 +2552,70 @@ piece19:
 	MOVL  CX, 160(SP)(AX*1)
 
 piece20:
-	VMOVUPS     32(SP), Y0
-	VMOVUPS     160(SP), Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     64(SP), Y1
-	VMOVUPS     192(SP), Y2
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     96(SP), Y2
-	VMOVUPS     224(SP), Y3
-	VMULPS      Y3, Y2, Y2
-	VMOVUPS     128(SP), Y3
-	VMOVUPS     256(SP), Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
-	CMPQ        BX, $+9
-	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
-	CMPQ        BX, $+25
-	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
-	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      192(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      224(SP), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      128(SP), Y3
+	VMOVUPS      256(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y12, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPAND        Y13, Y2, Y4
+	VBROADCASTSS least+24(FP), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y12, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y12, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
 
 lanetailnarrow:
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y8, Y8
+	VPMADDWD     Y14, Y7, Y7
+	VPMADDWD     Y14, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
-	VPSRLW       $0x0c, Y7, Y7
+	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y7, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVUPS      Y5, (SP)
 
@@ -8979,7 +2663,7 @@ piece24:
 
 piece25:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8994,58 +2678,57 @@ groupstream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+32, DI
@@ -9057,74 +2740,73 @@ groupstream:
 
 grouprare:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -9135,10 +2817,10 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0
@@ -9155,7 +2837,7 @@ groupmeet1next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet1next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet1
 
@@ -9163,10 +2845,10 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
+	VBLENDVPS    Y1, Y2, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1
@@ -9183,7 +2865,7 @@ groupmeet2next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet2next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet2
 
@@ -9191,10 +2873,10 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
-	VBLENDVPS    Y2, Y3, Y10, Y10
+	VBLENDVPS    Y2, Y3, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2
@@ -9211,7 +2893,7 @@ groupmeet3next:
 	ADDQ         $+4, DX
 	CMPQ         R8, $-7
 	JLT          groupmeet3next
-	VBROADCASTSS (DX), Y10
+	VBROADCASTSS (DX), Y11
 	CMPQ         R8, $+0
 	JGE          groupmeet3
 
@@ -9219,10 +2901,10 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
-	VBLENDVPS    Y3, Y4, Y10, Y10
+	VBLENDVPS    Y3, Y4, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3
@@ -9232,74 +2914,73 @@ groupmeet3mix:
 
 grouptailrare:
 	VMOVUPS      32(SP), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      64(SP), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      96(SP), Y3
-	VBROADCASTSS (DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VMOVUPS      128(SP), Y7
-	VBROADCASTSS (DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS nan+40(FP), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
@@ -9317,59 +2998,60 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (SI)(CX*1)
 	PREFETCHNTA  64(SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VMOVUPS      32(SI), Y1
-	VBROADCASTSS (DX), Y2
-	VMULPS       Y2, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VMOVUPS      64(SI), Y2
-	VBROADCASTSS 4(DX), Y3
-	VMULPS       Y3, Y2, Y2
+	VMULPS       Y10, Y2, Y2
 	VMOVUPS      96(SI), Y3
-	VBROADCASTSS 4(DX), Y4
-	VMULPS       Y4, Y3, Y3
+	VMULPS       Y10, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y0, Y5
 	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y1, Y4
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y15, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y5, Y5
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
+	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VBROADCASTSS least+24(FP), Y4
+	VPMAXUD      Y4, Y1, Y1
 	VPAND        Y12, Y2, Y4
 	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y3, Y1
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
+	VPMADDWD     Y14, Y4, Y4
+	VPMADDWD     Y14, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
+	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
+	VBROADCASTSS top+36(FP), Y1
+	VPMINUB      Y1, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VMOVNTPS     Y5, (DI)
 	ADDQ         $+8, DX
@@ -9382,74 +3064,3334 @@ short2stream:
 
 short2rare:
 	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
 	VPAND        Y12, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
 	VMOVUPS      32(SI), Y3
-	VBROADCASTSS (DX), Y4
-	VMULPS       Y4, Y3, Y3
-	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
 	VPAND        Y12, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
 	VMOVUPS      64(SI), Y3
-	VBROADCASTSS 4(DX), Y5
-	VMULPS       Y5, Y3, Y3
-	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VMULPS       Y10, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
 	VMOVUPS      96(SI), Y7
-	VBROADCASTSS 4(DX), Y8
-	VMULPS       Y8, Y7, Y7
-	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
+	VMULPS       Y10, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
 	VPAND        Y12, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS nan+40(FP), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y3
+	VMOVUPS      32(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
+	VMOVUPS      64(SI), Y3
+	VMOVUPS      64(DX), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
+	VMOVUPS      96(SI), Y7
+	VMOVUPS      96(DX), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS nan+40(FP), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y12, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      64(SP), Y3
+	VMOVUPS      192(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VPAND        Y13, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y12, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
+	VPMADDWD     Y14, Y2, Y2
+	VPMADDWD     Y14, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x07, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
+	VMOVUPS      96(SP), Y3
+	VMOVUPS      224(SP), Y5
+	VMULPS       Y5, Y3, Y3
+	VPAND        Y13, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
+	VMOVUPS      128(SP), Y7
+	VMOVUPS      256(SP), Y8
+	VMULPS       Y8, Y7, Y7
+	VPAND        Y13, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y12, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
+	VPMADDWD     Y14, Y6, Y6
+	VPMADDWD     Y14, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x07, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VBROADCASTSS top+36(FP), Y6
+	VPMINUB      Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS nan+40(FP), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          lanetailback
+
+// func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeFpE2M1AVX2(SB), $416-56
+	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff
+	// per group: Y12 recip
+	// loaded at each use: 0x3f800000, 0x7f7f7f7f, scale, 0x8080808, 0x1010101, 0x401000, table, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scale+16(FP), DX
+	MOVQ         recip+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, R8
+	IMULQ R9, R8
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y12
+	SUBQ         R9, R8
+	MOVQ         ahead+48(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y13, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R9, R8
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  R8, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ DX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y12, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y13, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         R8, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ R8, R8
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, DX
+	ADDQ $+4, BX
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ R8, R11
+	MOVQ R8, R12
+
+grouppieces:
+	MOVQ R12, R8
+	CMPQ R9, R8
+	JGE  grouppiece
+	MOVQ R9, R8
+
+grouppiece:
+	VBROADCASTSS (BX), Y12
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, R8
+	JEQ          piece1
+	MOVQ         R8, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, R8
+	JEQ   piece2
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, R8
+	JEQ   piece3
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, R8
+	JEQ   piece4
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, R8
+	JEQ   piece5
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS      32(SP), Y0
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
+	VMOVUPS      64(SP), Y0
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
+	VMOVUPS      96(SP), Y0
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
+	VMOVUPS      128(SP), Y0
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	CMPQ         R8, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	CMPQ         R8, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y13, Y3, Y7
+	VFMADD231PS  Y15, Y0, Y7
+	CMPQ         R8, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y13, Y4, Y8
+	VFMADD231PS  Y15, Y0, Y8
+
+grouptailnarrow:
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece6
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, R8
+	JEQ   piece7
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, R8
+	JEQ   piece8
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, R8
+	JEQ   piece9
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, R8
+	JEQ   piece10
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(R8*1), DI
+	LEAQ  (SI)(R8*4), SI
+	SUBQ  R8, R9
+	SUBQ  R8, R12
+	SUBQ  R8, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, DX
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, R8
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+48(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y13, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+8, BX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, R8
+	CMPQ R8, $+32
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(DX), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VPAND        Y13, Y4, Y3
+	VFMADD231PS  Y15, Y0, Y3
+	VPAND        Y14, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y5, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y3, Y3
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y3, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ R8, R8
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece11
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, R8
+	JEQ   piece12
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, R8
+	JEQ   piece13
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, R8
+	JEQ   piece14
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, R8
+	JEQ   piece15
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece16
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, R8
+	JEQ   piece17
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, R8
+	JEQ   piece18
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, R8
+	JEQ   piece19
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, R8
+	JEQ   piece20
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece20:
+	XORL  AX, AX
+	MOVQ  AX, 288(SP)
+	MOVQ  AX, 296(SP)
+	MOVQ  AX, 304(SP)
+	MOVQ  AX, 312(SP)
+	MOVQ  AX, 320(SP)
+	MOVQ  AX, 328(SP)
+	MOVQ  AX, 336(SP)
+	MOVQ  AX, 344(SP)
+	MOVQ  AX, 352(SP)
+	MOVQ  AX, 360(SP)
+	MOVQ  AX, 368(SP)
+	MOVQ  AX, 376(SP)
+	MOVQ  AX, 384(SP)
+	MOVQ  AX, 392(SP)
+	MOVQ  AX, 400(SP)
+	MOVQ  AX, 408(SP)
+	TESTQ $0x00000010, R8
+	JEQ   piece21
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+	MOVQ  32(BX)(AX*1), CX
+	MOVQ  CX, 320(SP)(AX*1)
+	MOVQ  40(BX)(AX*1), CX
+	MOVQ  CX, 328(SP)(AX*1)
+	MOVQ  48(BX)(AX*1), CX
+	MOVQ  CX, 336(SP)(AX*1)
+	MOVQ  56(BX)(AX*1), CX
+	MOVQ  CX, 344(SP)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, R8
+	JEQ   piece22
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+	MOVQ  16(BX)(AX*1), CX
+	MOVQ  CX, 304(SP)(AX*1)
+	MOVQ  24(BX)(AX*1), CX
+	MOVQ  CX, 312(SP)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, R8
+	JEQ   piece23
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+	MOVQ  8(BX)(AX*1), CX
+	MOVQ  CX, 296(SP)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, R8
+	JEQ   piece24
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (BX)(AX*1), CX
+	MOVQ  CX, 288(SP)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, R8
+	JEQ   piece25
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (BX)(AX*1), CX
+	MOVL  CX, 288(SP)(AX*1)
+
+piece25:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      288(SP), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      160(SP), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y1, Y0, Y2
+	VMOVUPS      64(SP), Y0
+	VMOVUPS      320(SP), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      192(SP), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y1, Y0, Y3
+	VMOVUPS      96(SP), Y0
+	VMOVUPS      352(SP), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      224(SP), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y1, Y0, Y4
+	VMOVUPS      128(SP), Y0
+	VMOVUPS      384(SP), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      256(SP), Y6
+	VFMSUB231PS  Y6, Y5, Y0
+	VFNMADD231PS Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VFMADD231PS  Y15, Y0, Y1
+	CMPQ         R8, $+9
+	JLT          lanetailnarrow
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	CMPQ         R8, $+17
+	JLT          lanetailnarrow
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y0, Y0
+	VPAND        Y13, Y4, Y7
+	VFMADD231PS  Y15, Y0, Y7
+	CMPQ         R8, $+25
+	JLT          lanetailnarrow
+	VPAND        Y14, Y5, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPMAXUD      Y8, Y0, Y0
+	VPAND        Y13, Y5, Y8
+	VFMADD231PS  Y15, Y0, Y8
+
+lanetailnarrow:
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y1, Y1
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSDW    Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y7, Y7
+	VPMADDWD     Y0, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y7, Y1, Y1
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y1, Y0, Y1
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VMOVUPS      Y1, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, R8
+	JEQ   piece26
+	MOVQ  R8, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece26:
+	TESTQ $0x00000008, R8
+	JEQ   piece27
+	MOVQ  R8, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece27:
+	TESTQ $0x00000004, R8
+	JEQ   piece28
+	MOVQ  R8, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece28:
+	TESTQ $0x00000002, R8
+	JEQ   piece29
+	MOVQ  R8, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece29:
+	TESTQ $0x00000001, R8
+	JEQ   piece30
+	MOVQ  R8, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece30:
+laneend:
+	MOVQ  ahead+48(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y12, Y0, Y3
+	VBROADCASTSS (DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y12, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y12, Y0, Y4
+	VBROADCASTSS (DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y12, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y13, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y13, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y13, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet0
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R9, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y0, Y2, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet1
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R9, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y0, Y3, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet2
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R9, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	CMPQ         R9, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (DX), Y11
+	CMPQ         R9, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y0, Y4, Y11, Y11
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeet3
+	ADDQ         R10, R9
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	VMOVUPS      32(SP), Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y13, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      64(SP), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VBROADCASTSS (DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VMOVUPS      128(SP), Y6
+	VBROADCASTSS (DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y13, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ DX, R12
+	ADDQ R12, DX
+	ADDQ R12, BX
+	MOVQ R8, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VBROADCASTSS (BX), Y12
+	VBROADCASTSS 4(BX), Y11
+	VMOVUPS      (SI), Y0
+	VMULPS       Y12, Y0, Y1
+	VBROADCASTSS (DX), Y2
+	VFMSUB231PS  Y2, Y1, Y0
+	VFNMADD231PS Y12, Y0, Y1
+	VMOVUPS      32(SI), Y0
+	VMULPS       Y12, Y0, Y2
+	VBROADCASTSS (DX), Y3
+	VFMSUB231PS  Y3, Y2, Y0
+	VFNMADD231PS Y12, Y0, Y2
+	VMOVUPS      64(SI), Y0
+	VMULPS       Y11, Y0, Y3
+	VBROADCASTSS 4(DX), Y4
+	VFMSUB231PS  Y4, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
+	VMOVUPS      96(SI), Y0
+	VMULPS       Y11, Y0, Y4
+	VBROADCASTSS 4(DX), Y5
+	VFMSUB231PS  Y5, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VPAND        Y14, Y2, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y5, Y5
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y2, Y1, Y1
+	VPAND        Y14, Y3, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VPAND        Y13, Y3, Y2
+	VFMADD231PS  Y15, Y0, Y2
+	VPAND        Y14, Y4, Y0
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y0, Y0
+	VPAND        Y13, Y4, Y6
+	VFMADD231PS  Y15, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
+	VPMADDWD     Y0, Y2, Y2
+	VPMADDWD     Y0, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKUSWB    Y2, Y5, Y5
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+8, BX
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y13, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y2
+	VBROADCASTSS (DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS 4(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VMOVUPS      96(SI), Y6
+	VBROADCASTSS 4(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y13, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	JMP          short2back
+
+lanerare:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y13, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y2
+	VMOVUPS      32(DX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VMOVUPS      96(SI), Y6
+	VMOVUPS      96(DX), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y13, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (DI)
+	JMP          laneback
+
+lanetailrare:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VPAND        Y14, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VPAND        Y13, Y0, Y3
+	VFMADD231PS  Y15, Y2, Y3
+	VANDPS       Y3, Y1, Y3
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      64(SP), Y2
+	VMOVUPS      192(SP), Y4
+	VDIVPS       Y4, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VPAND        Y14, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y2, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VANDPS       Y6, Y4, Y6
+	VANDPS       Y2, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      224(SP), Y5
+	VDIVPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y5
+	VPAND        Y14, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VANDPS       Y7, Y5, Y7
+	VANDPS       Y2, Y5, Y2
+	VMOVUPS      128(SP), Y6
+	VMOVUPS      256(SP), Y8
+	VDIVPS       Y8, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y8
+	VPAND        Y14, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VPAND        Y13, Y6, Y10
+	VFMADD231PS  Y15, Y9, Y10
+	VANDPS       Y10, Y8, Y10
+	VANDPS       Y6, Y8, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y10, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VPACKUSWB    Y7, Y3, Y3
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y3, Y3
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y3, Y0, Y3
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y3, Y3
+	VMOVUPS      Y3, (SP)
+	JMP          lanetailback
+
+// func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $288-48
+	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
+	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x7fffffff, Y12 0x401000
+	// per group: Y11 recip
+	// loaded at each use: 0x3f800000, 0x7f7f7f7f, 0x8080808, 0x1010101, table, table
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         recip+16(FP), DX
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+88(SB), Y12
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R9, BX
+	IMULQ R8, BX
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (DX), Y11
+	SUBQ         R8, BX
+	MOVQ         ahead+40(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y11, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y11, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+groupback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+groupwhole:
+	ADDQ  R8, BX
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  BX, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (DX), Y11
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ DX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS (SI), Y0
+	VMULPS  Y11, Y0, Y0
+	SUBQ    $+8, R8
+	JLT     groupmeet1cross
+
+groupmeet1:
+	VMOVUPS 32(SI), Y1
+	VMULPS  Y11, Y1, Y1
+	SUBQ    $+8, R8
+	JLT     groupmeet2cross
+
+groupmeet2:
+	VMOVUPS 64(SI), Y2
+	VMULPS  Y11, Y2, Y2
+	SUBQ    $+8, R8
+	JLT     groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y11, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, BX
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         BX, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ BX, BX
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, DX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ BX, R10
+	MOVQ BX, R11
+
+grouppieces:
+	MOVQ R11, BX
+	CMPQ R8, BX
+	JGE  grouppiece
+	MOVQ R8, BX
+
+grouppiece:
+	VBROADCASTSS (DX), Y11
+	XORL         AX, AX
+	MOVQ         AX, 32(SP)
+	MOVQ         AX, 40(SP)
+	MOVQ         AX, 48(SP)
+	MOVQ         AX, 56(SP)
+	MOVQ         AX, 64(SP)
+	MOVQ         AX, 72(SP)
+	MOVQ         AX, 80(SP)
+	MOVQ         AX, 88(SP)
+	MOVQ         AX, 96(SP)
+	MOVQ         AX, 104(SP)
+	MOVQ         AX, 112(SP)
+	MOVQ         AX, 120(SP)
+	MOVQ         AX, 128(SP)
+	MOVQ         AX, 136(SP)
+	MOVQ         AX, 144(SP)
+	MOVQ         AX, 152(SP)
+	TESTQ        $0x00000010, BX
+	JEQ          piece1
+	MOVQ         BX, AX
+	ANDQ         $-32, AX
+	SHLQ         $0x02, AX
+	MOVQ         (SI)(AX*1), CX
+	MOVQ         CX, 32(SP)(AX*1)
+	MOVQ         8(SI)(AX*1), CX
+	MOVQ         CX, 40(SP)(AX*1)
+	MOVQ         16(SI)(AX*1), CX
+	MOVQ         CX, 48(SP)(AX*1)
+	MOVQ         24(SI)(AX*1), CX
+	MOVQ         CX, 56(SP)(AX*1)
+	MOVQ         32(SI)(AX*1), CX
+	MOVQ         CX, 64(SP)(AX*1)
+	MOVQ         40(SI)(AX*1), CX
+	MOVQ         CX, 72(SP)(AX*1)
+	MOVQ         48(SI)(AX*1), CX
+	MOVQ         CX, 80(SP)(AX*1)
+	MOVQ         56(SI)(AX*1), CX
+	MOVQ         CX, 88(SP)(AX*1)
+
+piece1:
+	TESTQ $0x00000008, BX
+	JEQ   piece2
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece2:
+	TESTQ $0x00000004, BX
+	JEQ   piece3
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece3:
+	TESTQ $0x00000002, BX
+	JEQ   piece4
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece4:
+	TESTQ $0x00000001, BX
+	JEQ   piece5
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece5:
+	VMOVUPS      32(SP), Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMULPS       Y11, Y2, Y2
+	VMOVUPS      128(SP), Y3
+	VMULPS       Y11, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouptailrare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          grouptailnarrow
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          grouptailnarrow
+	VPAND        Y14, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          grouptailnarrow
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y13, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
+
+grouptailnarrow:
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y12, Y7, Y7
+	VPMADDWD     Y12, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+grouptailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece6
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece6:
+	TESTQ $0x00000008, BX
+	JEQ   piece7
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece7:
+	TESTQ $0x00000004, BX
+	JEQ   piece8
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece8:
+	TESTQ $0x00000002, BX
+	JEQ   piece9
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece9:
+	TESTQ $0x00000001, BX
+	JEQ   piece10
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece10:
+	LEAQ  (DI)(BX*1), DI
+	LEAQ  (SI)(BX*4), SI
+	SUBQ  BX, R8
+	SUBQ  BX, R11
+	SUBQ  BX, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, DX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, BX
+	JMP   groupbegin
+
+groupdone:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+40(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y10, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y10, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+short2back:
+	ADDQ $+8, DX
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, BX
+	CMPQ BX, $+32
+	JLT  lanetail
+
+laneloop:
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      32(DX), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      64(DX), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      96(DX), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (DI)
+
+laneback:
+	ADDQ $+32, DI
+	ADDQ $+128, SI
+	ADDQ $+128, DX
+	SUBQ $+32, BX
+	CMPQ BX, $+32
+	JGE  laneloop
+
+lanetail:
+	TESTQ BX, BX
+	JEQ   laneend
+	XORL  AX, AX
+	MOVQ  AX, 32(SP)
+	MOVQ  AX, 40(SP)
+	MOVQ  AX, 48(SP)
+	MOVQ  AX, 56(SP)
+	MOVQ  AX, 64(SP)
+	MOVQ  AX, 72(SP)
+	MOVQ  AX, 80(SP)
+	MOVQ  AX, 88(SP)
+	MOVQ  AX, 96(SP)
+	MOVQ  AX, 104(SP)
+	MOVQ  AX, 112(SP)
+	MOVQ  AX, 120(SP)
+	MOVQ  AX, 128(SP)
+	MOVQ  AX, 136(SP)
+	MOVQ  AX, 144(SP)
+	MOVQ  AX, 152(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece11
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+	MOVQ  32(SI)(AX*1), CX
+	MOVQ  CX, 64(SP)(AX*1)
+	MOVQ  40(SI)(AX*1), CX
+	MOVQ  CX, 72(SP)(AX*1)
+	MOVQ  48(SI)(AX*1), CX
+	MOVQ  CX, 80(SP)(AX*1)
+	MOVQ  56(SI)(AX*1), CX
+	MOVQ  CX, 88(SP)(AX*1)
+
+piece11:
+	TESTQ $0x00000008, BX
+	JEQ   piece12
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+	MOVQ  16(SI)(AX*1), CX
+	MOVQ  CX, 48(SP)(AX*1)
+	MOVQ  24(SI)(AX*1), CX
+	MOVQ  CX, 56(SP)(AX*1)
+
+piece12:
+	TESTQ $0x00000004, BX
+	JEQ   piece13
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+	MOVQ  8(SI)(AX*1), CX
+	MOVQ  CX, 40(SP)(AX*1)
+
+piece13:
+	TESTQ $0x00000002, BX
+	JEQ   piece14
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (SI)(AX*1), CX
+	MOVQ  CX, 32(SP)(AX*1)
+
+piece14:
+	TESTQ $0x00000001, BX
+	JEQ   piece15
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (SI)(AX*1), CX
+	MOVL  CX, 32(SP)(AX*1)
+
+piece15:
+	XORL  AX, AX
+	MOVQ  AX, 160(SP)
+	MOVQ  AX, 168(SP)
+	MOVQ  AX, 176(SP)
+	MOVQ  AX, 184(SP)
+	MOVQ  AX, 192(SP)
+	MOVQ  AX, 200(SP)
+	MOVQ  AX, 208(SP)
+	MOVQ  AX, 216(SP)
+	MOVQ  AX, 224(SP)
+	MOVQ  AX, 232(SP)
+	MOVQ  AX, 240(SP)
+	MOVQ  AX, 248(SP)
+	MOVQ  AX, 256(SP)
+	MOVQ  AX, 264(SP)
+	MOVQ  AX, 272(SP)
+	MOVQ  AX, 280(SP)
+	TESTQ $0x00000010, BX
+	JEQ   piece16
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+	MOVQ  32(DX)(AX*1), CX
+	MOVQ  CX, 192(SP)(AX*1)
+	MOVQ  40(DX)(AX*1), CX
+	MOVQ  CX, 200(SP)(AX*1)
+	MOVQ  48(DX)(AX*1), CX
+	MOVQ  CX, 208(SP)(AX*1)
+	MOVQ  56(DX)(AX*1), CX
+	MOVQ  CX, 216(SP)(AX*1)
+
+piece16:
+	TESTQ $0x00000008, BX
+	JEQ   piece17
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+	MOVQ  16(DX)(AX*1), CX
+	MOVQ  CX, 176(SP)(AX*1)
+	MOVQ  24(DX)(AX*1), CX
+	MOVQ  CX, 184(SP)(AX*1)
+
+piece17:
+	TESTQ $0x00000004, BX
+	JEQ   piece18
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+	MOVQ  8(DX)(AX*1), CX
+	MOVQ  CX, 168(SP)(AX*1)
+
+piece18:
+	TESTQ $0x00000002, BX
+	JEQ   piece19
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	SHLQ  $0x02, AX
+	MOVQ  (DX)(AX*1), CX
+	MOVQ  CX, 160(SP)(AX*1)
+
+piece19:
+	TESTQ $0x00000001, BX
+	JEQ   piece20
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	SHLQ  $0x02, AX
+	MOVL  (DX)(AX*1), CX
+	MOVL  CX, 160(SP)(AX*1)
+
+piece20:
+	VMOVUPS      32(SP), Y0
+	VMOVUPS      160(SP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      64(SP), Y1
+	VMOVUPS      192(SP), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      96(SP), Y2
+	VMOVUPS      224(SP), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      128(SP), Y3
+	VMOVUPS      256(SP), Y4
+	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanetailrare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	CMPQ         BX, $+9
+	JLT          lanetailnarrow
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	CMPQ         BX, $+17
+	JLT          lanetailnarrow
+	VPAND        Y14, Y2, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y7
+	VPMAXUD      Y7, Y4, Y4
+	VPAND        Y13, Y2, Y7
+	VFMADD231PS  Y15, Y4, Y7
+	CMPQ         BX, $+25
+	JLT          lanetailnarrow
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y8
+	VPMAXUD      Y8, Y4, Y4
+	VPAND        Y13, Y3, Y8
+	VFMADD231PS  Y15, Y4, Y8
+
+lanetailnarrow:
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y12, Y7, Y7
+	VPMADDWD     Y12, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y7, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVUPS      Y5, (SP)
+
+lanetailback:
+	TESTQ $0x00000010, BX
+	JEQ   piece21
+	MOVQ  BX, AX
+	ANDQ  $-32, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+	MOVQ  8(SP)(AX*1), CX
+	MOVQ  CX, 8(DI)(AX*1)
+
+piece21:
+	TESTQ $0x00000008, BX
+	JEQ   piece22
+	MOVQ  BX, AX
+	ANDQ  $-16, AX
+	MOVQ  (SP)(AX*1), CX
+	MOVQ  CX, (DI)(AX*1)
+
+piece22:
+	TESTQ $0x00000004, BX
+	JEQ   piece23
+	MOVQ  BX, AX
+	ANDQ  $-8, AX
+	MOVL  (SP)(AX*1), CX
+	MOVL  CX, (DI)(AX*1)
+
+piece23:
+	TESTQ $0x00000002, BX
+	JEQ   piece24
+	MOVQ  BX, AX
+	ANDQ  $-4, AX
+	MOVW  (SP)(AX*1), CX
+	MOVW  CX, (DI)(AX*1)
+
+piece24:
+	TESTQ $0x00000001, BX
+	JEQ   piece25
+	MOVQ  BX, AX
+	ANDQ  $-2, AX
+	MOVB  (SP)(AX*1), CL
+	MOVB  CL, (DI)(AX*1)
+
+piece25:
+laneend:
+	MOVQ  ahead+40(FP), AX
+	TESTB $0x01, AL
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y11, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y11, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
+	VMOVUPS      64(SI), Y3
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
+	VMOVUPS      96(SI), Y7
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (DI)
+	JMP          groupback
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(DX), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet0mix
+
+groupmeet1cross:
+	CMPQ R8, $-7
+	JGE  groupmeet1mix
+
+groupmeet1next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet1next
+	VBROADCASTSS (DX), Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet1
+
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(DX), Y2
+	VBLENDVPS    Y1, Y2, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet1mix
+
+groupmeet2cross:
+	CMPQ R8, $-7
+	JGE  groupmeet2mix
+
+groupmeet2next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet2next
+	VBROADCASTSS (DX), Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet2
+
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(DX), Y3
+	VBLENDVPS    Y2, Y3, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet2mix
+
+groupmeet3cross:
+	CMPQ R8, $-7
+	JGE  groupmeet3mix
+
+groupmeet3next:
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	CMPQ         R8, $-7
+	JLT          groupmeet3next
+	VBROADCASTSS (DX), Y11
+	CMPQ         R8, $+0
+	JGE          groupmeet3
+
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(DX), Y4
+	VBLENDVPS    Y3, Y4, Y11, Y11
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3
+	ADDQ         R9, R8
+	ADDQ         $+4, DX
+	JMP          groupmeet3mix
+
+grouptailrare:
+	VMOVUPS      32(SP), Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      64(SP), Y3
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
+	VMOVUPS      96(SP), Y3
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
+	VMOVUPS      128(SP), Y7
+	VMULPS       Y11, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y2, Y2
+	VMOVUPS      Y2, (SP)
+	JMP          grouptailback
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ DX, R11
+	ADDQ R11, DX
+	MOVQ BX, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
+
+short2stream:
+	PREFETCHNTA  (SI)(CX*1)
+	PREFETCHNTA  64(SI)(CX*1)
+	VBROADCASTSS (DX), Y11
+	VBROADCASTSS 4(DX), Y10
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y0
+	VMOVUPS      32(SI), Y1
+	VMULPS       Y11, Y1, Y1
+	VMOVUPS      64(SI), Y2
+	VMULPS       Y10, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VMULPS       Y10, Y3, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y14, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y0, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VPAND        Y14, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y4, Y4
+	VPAND        Y13, Y1, Y6
+	VFMADD231PS  Y15, Y4, Y6
+	VPMADDWD     Y12, Y5, Y5
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPAND        Y14, Y2, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPMAXUD      Y4, Y1, Y1
+	VPAND        Y13, Y2, Y4
+	VFMADD231PS  Y15, Y1, Y4
+	VPAND        Y14, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y1, Y1
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y1, Y6
+	VPMADDWD     Y12, Y4, Y4
+	VPMADDWD     Y12, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKUSWB    Y4, Y5, Y5
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y5, Y0, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VMOVNTPS     Y5, (DI)
+	ADDQ         $+8, DX
+	ADDQ         $+32, DI
+	ADDQ         $+128, SI
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y14, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
+	VFMADD231PS  Y15, Y1, Y2
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VANDPS       Y2, Y1, Y2
+	VANDPS       Y0, Y1, Y0
+	VMOVUPS      32(SI), Y3
+	VMULPS       Y11, Y3, Y3
+	VPAND        Y14, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
+	VFMADD231PS  Y15, Y4, Y5
+	VCMPPS       $0x07, Y3, Y3, Y4
+	VANDPS       Y5, Y4, Y5
+	VANDPS       Y3, Y4, Y3
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
+	VPACKSSDW    Y5, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSDW    Y3, Y0, Y0
+	VMOVUPS      64(SI), Y3
+	VMULPS       Y10, Y3, Y3
+	VPAND        Y14, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VANDPS       Y6, Y5, Y6
+	VANDPS       Y3, Y5, Y3
+	VMOVUPS      96(SI), Y7
+	VMULPS       Y10, Y7, Y7
+	VPAND        Y14, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
+	VFMADD231PS  Y15, Y8, Y9
+	VCMPPS       $0x07, Y7, Y7, Y8
+	VANDPS       Y9, Y8, Y9
+	VANDPS       Y7, Y8, Y7
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
+	VPACKSSDW    Y9, Y6, Y6
+	VPSRLW       $0x0c, Y6, Y6
+	VPACKSSDW    Y7, Y3, Y3
+	VPACKUSWB    Y6, Y2, Y2
+	VPACKSSWB    Y3, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VPAND        Y3, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
+	VPSHUFB      Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSDW    Y8, Y5, Y5
+	VPACKSSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y0, Y1
+	VPABSB       Y1, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VPSUBB       Y0, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -9460,8 +6402,9 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
@@ -9470,14 +6413,15 @@ lanerare:
 	VMOVUPS      32(DX), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -9485,8 +6429,9 @@ lanerare:
 	VMOVUPS      64(DX), Y5
 	VMULPS       Y5, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
@@ -9495,36 +6440,37 @@ lanerare:
 	VMOVUPS      96(DX), Y8
 	VMULPS       Y8, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (DI)
@@ -9535,8 +6481,9 @@ lanetailrare:
 	VMOVUPS      160(SP), Y1
 	VMULPS       Y1, Y0, Y0
 	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
-	VPAND        Y12, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VPAND        Y13, Y0, Y2
 	VFMADD231PS  Y15, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
@@ -9545,14 +6492,15 @@ lanetailrare:
 	VMOVUPS      192(SP), Y4
 	VMULPS       Y4, Y3, Y3
 	VPAND        Y14, Y3, Y4
-	VPMAXUD      Y13, Y4, Y4
-	VPAND        Y12, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VPAND        Y13, Y3, Y5
 	VFMADD231PS  Y15, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y12, Y2, Y2
+	VPMADDWD     Y12, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -9560,8 +6508,9 @@ lanetailrare:
 	VMOVUPS      224(SP), Y5
 	VMULPS       Y5, Y3, Y3
 	VPAND        Y14, Y3, Y5
-	VPMAXUD      Y13, Y5, Y5
-	VPAND        Y12, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+84(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPAND        Y13, Y3, Y6
 	VFMADD231PS  Y15, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
@@ -9570,46 +6519,47 @@ lanetailrare:
 	VMOVUPS      256(SP), Y8
 	VMULPS       Y8, Y7, Y7
 	VPAND        Y14, Y7, Y8
-	VPMAXUD      Y13, Y8, Y8
-	VPAND        Y12, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPAND        Y13, Y7, Y9
 	VFMADD231PS  Y15, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VPMADDWD     Y12, Y6, Y6
+	VPMADDWD     Y12, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
 	VPACKUSWB    Y6, Y2, Y2
 	VPACKSSWB    Y3, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+124(SB), Y0
+	VMOVUPS      constantsAVX2<>+96(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
 	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+56(SB), Y0
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
 	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y0
+	VBROADCASTSS constantsAVX2<>+128(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
+TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
 	// loaded at each use: 0x8080808, 0x401000, table, 0x10011001
 	// vector registers in use at once: 16
@@ -9617,12 +6567,12 @@ TEXT ·QuantizeFpE2M1PackedAVX2(SB), $400-64
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VBROADCASTSS constantsAVX2<>+80(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+16
@@ -9641,7 +6591,7 @@ groupbegin:
 	VBROADCASTSS (DX), Y11
 	VBROADCASTSS (BX), Y10
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -9668,29 +6618,29 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9699,12 +6649,12 @@ grouploop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -9769,29 +6719,29 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -9800,12 +6750,12 @@ groupmeet3:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -9952,37 +6902,37 @@ piece5:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouptailrare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
+	VFMADD231PS  Y14, Y0, Y5
 	CMPQ         R8, $+9
 	JLT          grouptailnarrow
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VFMADD231PS  Y14, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          grouptailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VFMADD231PS  Y14, Y0, Y8
 
 grouptailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -9991,12 +6941,12 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -10076,7 +7026,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10085,7 +7035,7 @@ groupdone:
 short2:
 	CMPQ R9, $+2
 	JLT  short2end
-	MOVQ ahead+56(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -10116,29 +7066,29 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -10147,12 +7097,12 @@ short2loop:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -10170,7 +7120,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10212,29 +7162,29 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
@@ -10243,12 +7193,12 @@ laneloop:
 	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -10548,37 +7498,37 @@ piece26:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanetailrare
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y1
-	VFMADD231PS  Y15, Y0, Y1
+	VFMADD231PS  Y14, Y0, Y1
 	CMPQ         R8, $+9
 	JLT          lanetailnarrow
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y0, Y6
+	VFMADD231PS  Y14, Y0, Y6
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y7
-	VFMADD231PS  Y15, Y0, Y7
+	VFMADD231PS  Y14, Y0, Y7
 	CMPQ         R8, $+25
 	JLT          lanetailnarrow
-	VPAND        Y14, Y5, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y8
-	VFMADD231PS  Y15, Y0, Y8
+	VFMADD231PS  Y14, Y0, Y8
 
 lanetailnarrow:
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y1, Y1
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
 	VPACKSSDW    Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y7, Y7
 	VPMADDWD     Y0, Y8, Y8
 	VPACKSSDW    Y8, Y7, Y7
@@ -10587,12 +7537,12 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y1, Y2
 	VPACKUSWB    Y2, Y2, Y2
 	VPERMQ       $0x08, Y2, Y2
@@ -10651,7 +7601,7 @@ piece31:
 
 piece32:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10687,29 +7637,29 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -10718,12 +7668,12 @@ groupstream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -10739,22 +7689,22 @@ grouprare:
 	VMOVUPS      (SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -10763,22 +7713,22 @@ grouprare:
 	VMOVUPS      64(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -10787,12 +7737,12 @@ grouprare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -10804,7 +7754,7 @@ groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(BX), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -10837,7 +7787,7 @@ groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(BX), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -10870,7 +7820,7 @@ groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(BX), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -10903,7 +7853,7 @@ groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(BX), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -10921,22 +7871,22 @@ grouptailrare:
 	VMOVUPS      16(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -10945,22 +7895,22 @@ grouptailrare:
 	VMOVUPS      80(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VMOVUPS      112(SP), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -10969,12 +7919,12 @@ grouptailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11020,29 +7970,29 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y1, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y1, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VPAND        Y14, Y2, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y2, Y1, Y1
-	VPAND        Y14, Y3, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VPAND        Y14, Y4, Y0
-	VPMAXUD      Y13, Y0, Y0
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
-	VFMADD231PS  Y15, Y0, Y6
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VFMADD231PS  Y14, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y2, Y2
 	VPMADDWD     Y0, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
@@ -11051,12 +8001,12 @@ short2stream:
 	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y5, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11074,22 +8024,22 @@ short2rare:
 	VMOVUPS      (SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VDIVPS       Y11, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -11098,22 +8048,22 @@ short2rare:
 	VMOVUPS      64(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VDIVPS       Y10, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -11122,12 +8072,12 @@ short2rare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11139,23 +8089,23 @@ lanerare:
 	VMOVUPS      (DX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -11165,23 +8115,23 @@ lanerare:
 	VMOVUPS      64(DX), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -11190,12 +8140,12 @@ lanerare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
@@ -11207,23 +8157,23 @@ lanetailrare:
 	VMOVUPS      144(SP), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y14, Y0, Y2
-	VPMAXUD      Y13, Y2, Y2
+	VPAND        Y13, Y0, Y2
+	VPMAXUD      Y15, Y2, Y2
 	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y15, Y2, Y3
+	VFMADD231PS  Y14, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
 	VMOVUPS      176(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y3, Y3
 	VPMADDWD     Y0, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
@@ -11233,23 +8183,23 @@ lanetailrare:
 	VMOVUPS      208(SP), Y2
 	VDIVPS       Y2, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y2
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
+	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
 	VMOVUPS      112(SP), Y0
 	VMOVUPS      240(SP), Y4
 	VDIVPS       Y4, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y4
-	VPAND        Y14, Y0, Y6
-	VPMAXUD      Y13, Y6, Y6
+	VPAND        Y13, Y0, Y6
+	VPMAXUD      Y15, Y6, Y6
 	VPAND        Y12, Y0, Y7
-	VFMADD231PS  Y15, Y6, Y7
+	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPMADDWD     Y0, Y5, Y5
 	VPMADDWD     Y0, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
@@ -11258,37 +8208,37 @@ lanetailrare:
 	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y3, Y0, Y3
-	VBROADCASTSS constantsAVX2<>+156(SB), Y0
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
 	VPMADDUBSW   Y0, Y3, Y1
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SP)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-56
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX2(SB), $272-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Y15 0x4a80fed6, Y14 0x7f800000, Y13 0x3f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 0x10011001
 	// per group: Y9 recip
 	// loaded at each use: 0x8080808, table
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+112(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+116(SB), Y11
-	VBROADCASTSS constantsAVX2<>+156(SB), Y10
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX2<>+84(SB), Y15
+	VBROADCASTSS constantsAVX2<>+80(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VBROADCASTSS constantsAVX2<>+132(SB), Y10
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -11306,7 +8256,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Y9
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -11325,27 +8275,27 @@ grouploop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -11354,10 +8304,10 @@ grouploop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -11414,27 +8364,27 @@ groupmeet3:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -11443,10 +8393,10 @@ groupmeet3:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -11584,28 +8534,28 @@ piece5:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         grouptailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        BX, $+9
 	JLT         grouptailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        BX, $+17
 	JLT         grouptailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        BX, $+25
 	JLT         grouptailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 grouptailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -11621,10 +8571,10 @@ grouptailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -11704,7 +8654,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -11713,7 +8663,7 @@ groupdone:
 short2:
 	CMPQ R8, $+2
 	JLT  short2end
-	MOVQ ahead+48(FP), CX
+	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -11734,27 +8684,27 @@ short2loop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -11763,10 +8713,10 @@ short2loop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -11784,7 +8734,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -11814,27 +8764,27 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -11843,10 +8793,10 @@ laneloop:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12050,28 +9000,28 @@ piece21:
 	VPMOVMSKB   Y4, AX
 	TESTL       AX, AX
 	JNE         lanetailrare
-	VPAND       Y14, Y0, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y0, Y5
-	VFMADD231PS Y15, Y4, Y5
+	VFMADD231PS Y14, Y4, Y5
 	CMPQ        BX, $+9
 	JLT         lanetailnarrow
-	VPAND       Y14, Y1, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y1, Y6
-	VFMADD231PS Y15, Y4, Y6
+	VFMADD231PS Y14, Y4, Y6
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPAND       Y14, Y2, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y2, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y2, Y7
-	VFMADD231PS Y15, Y4, Y7
+	VFMADD231PS Y14, Y4, Y7
 	CMPQ        BX, $+25
 	JLT         lanetailnarrow
-	VPAND       Y14, Y3, Y4
-	VPMAXUD     Y13, Y4, Y4
+	VPAND       Y13, Y3, Y4
+	VPMAXUD     Y15, Y4, Y4
 	VPAND       Y12, Y3, Y8
-	VFMADD231PS Y15, Y4, Y8
+	VFMADD231PS Y14, Y4, Y8
 
 lanetailnarrow:
 	VPMADDWD     Y11, Y5, Y5
@@ -12087,10 +9037,10 @@ lanetailnarrow:
 	VPACKUSWB    Y7, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12150,7 +9100,7 @@ piece26:
 
 piece27:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12178,27 +9128,27 @@ groupstream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -12207,10 +9157,10 @@ groupstream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12226,19 +9176,19 @@ groupstream:
 grouprare:
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -12249,19 +9199,19 @@ grouprare:
 	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -12273,10 +9223,10 @@ grouprare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12289,7 +9239,7 @@ groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+64(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(DX), Y1
 	VBLENDVPS    Y0, Y1, Y9, Y9
@@ -12317,7 +9267,7 @@ groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+64(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
 	VBROADCASTSS 4(DX), Y2
 	VBLENDVPS    Y1, Y2, Y9, Y9
@@ -12345,7 +9295,7 @@ groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+64(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
 	VBROADCASTSS 4(DX), Y3
 	VBLENDVPS    Y2, Y3, Y9, Y9
@@ -12373,7 +9323,7 @@ groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+64(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
 	VBROADCASTSS 4(DX), Y4
 	VBLENDVPS    Y3, Y4, Y9, Y9
@@ -12387,19 +9337,19 @@ groupmeet3mix:
 grouptailrare:
 	VMOVUPS      16(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -12410,19 +9360,19 @@ grouptailrare:
 	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      80(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      112(SP), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -12434,10 +9384,10 @@ grouptailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12473,27 +9423,27 @@ short2stream:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y14, Y0, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VPAND        Y13, Y0, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y15, Y4, Y5
-	VPAND        Y14, Y1, Y4
-	VPMAXUD      Y13, Y4, Y4
+	VFMADD231PS  Y14, Y4, Y5
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y15, Y4, Y6
+	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y14, Y2, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y2, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y15, Y1, Y4
-	VPAND        Y14, Y3, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VFMADD231PS  Y14, Y1, Y4
+	VPAND        Y13, Y3, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y15, Y1, Y6
+	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
@@ -12502,10 +9452,10 @@ short2stream:
 	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+120(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y5, Y0, Y5
 	VPMADDUBSW   Y10, Y5, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12522,19 +9472,19 @@ short2stream:
 short2rare:
 	VMOVUPS      (SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMULPS       Y9, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -12545,19 +9495,19 @@ short2rare:
 	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(SI), Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VMULPS       Y8, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -12569,10 +9519,10 @@ short2rare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12584,20 +9534,20 @@ lanerare:
 	VMOVUPS      (SI), Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DX), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -12609,20 +9559,20 @@ lanerare:
 	VMOVUPS      64(SI), Y0
 	VMOVUPS      64(DX), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      96(SI), Y0
 	VMOVUPS      96(DX), Y5
 	VMULPS       Y5, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -12634,10 +9584,10 @@ lanerare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12649,20 +9599,20 @@ lanetailrare:
 	VMOVUPS      16(SP), Y0
 	VMOVUPS      144(SP), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y14, Y0, Y1
-	VPMAXUD      Y13, Y1, Y1
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y15, Y1, Y2
+	VFMADD231PS  Y14, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y1
 	VMOVUPS      48(SP), Y0
 	VMOVUPS      176(SP), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
@@ -12674,20 +9624,20 @@ lanetailrare:
 	VMOVUPS      80(SP), Y0
 	VMOVUPS      208(SP), Y3
 	VMULPS       Y3, Y0, Y0
-	VPAND        Y14, Y0, Y3
-	VPMAXUD      Y13, Y3, Y3
+	VPAND        Y13, Y0, Y3
+	VPMAXUD      Y15, Y3, Y3
 	VPAND        Y12, Y0, Y4
-	VFMADD231PS  Y15, Y3, Y4
+	VFMADD231PS  Y14, Y3, Y4
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
 	VMOVUPS      112(SP), Y0
 	VMOVUPS      240(SP), Y5
 	VMULPS       Y5, Y0, Y0
-	VPAND        Y14, Y0, Y5
-	VPMAXUD      Y13, Y5, Y5
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
 	VPAND        Y12, Y0, Y6
-	VFMADD231PS  Y15, Y5, Y6
+	VFMADD231PS  Y14, Y5, Y6
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
@@ -12699,10 +9649,10 @@ lanetailrare:
 	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+120(SB), Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
-	VMOVUPS      constantsAVX2<>+24(SB), Y0
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPERMD       Y2, Y0, Y2
 	VPMADDUBSW   Y10, Y2, Y0
 	VPACKUSWB    Y0, Y0, Y0
@@ -12710,44 +9660,38 @@ lanetailrare:
 	VMOVUPS      X0, (SP)
 	JMP          lanetailback
 
-DATA constantsAVX2<>+0(SB)/4, $0x4980fb98
-DATA constantsAVX2<>+4(SB)/4, $0x7f800000
-DATA constantsAVX2<>+8(SB)/4, $0x3c800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x00010010
-DATA constantsAVX2<>+20(SB)/4, $0x80808080
-DATA constantsAVX2<>+24(SB)/4, $0x00000000
-DATA constantsAVX2<>+28(SB)/4, $0x00000004
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000002
-DATA constantsAVX2<>+44(SB)/4, $0x00000006
-DATA constantsAVX2<>+48(SB)/4, $0x00000003
-DATA constantsAVX2<>+52(SB)/4, $0x00000007
-DATA constantsAVX2<>+56(SB)/4, $0x01010101
-DATA constantsAVX2<>+60(SB)/4, $0x7f7f7f7f
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
-DATA constantsAVX2<>+68(SB)/4, $0x00000001
-DATA constantsAVX2<>+72(SB)/4, $0x00000002
-DATA constantsAVX2<>+76(SB)/4, $0x00000003
-DATA constantsAVX2<>+80(SB)/4, $0x00000004
-DATA constantsAVX2<>+84(SB)/4, $0x00000005
-DATA constantsAVX2<>+88(SB)/4, $0x00000006
-DATA constantsAVX2<>+92(SB)/4, $0x00000007
-DATA constantsAVX2<>+96(SB)/4, $0x4a00fde8
-DATA constantsAVX2<>+100(SB)/4, $0x38800000
-DATA constantsAVX2<>+104(SB)/4, $0x00010020
-DATA constantsAVX2<>+108(SB)/4, $0x4a80fed6
-DATA constantsAVX2<>+112(SB)/4, $0x3f800000
-DATA constantsAVX2<>+116(SB)/4, $0x00401000
-DATA constantsAVX2<>+120(SB)/4, $0x08080808
-DATA constantsAVX2<>+124(SB)/4, $0x3c383000
-DATA constantsAVX2<>+128(SB)/4, $0x4c484440
-DATA constantsAVX2<>+132(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+136(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+140(SB)/4, $0x3c383000
-DATA constantsAVX2<>+144(SB)/4, $0x4c484440
-DATA constantsAVX2<>+148(SB)/4, $0xbcb8b080
-DATA constantsAVX2<>+152(SB)/4, $0xccc8c4c0
-DATA constantsAVX2<>+156(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $160
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+8(SB)/4, $0x80808080
+DATA constantsAVX2<>+12(SB)/4, $0x00000000
+DATA constantsAVX2<>+16(SB)/4, $0x00000004
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
+DATA constantsAVX2<>+24(SB)/4, $0x00000005
+DATA constantsAVX2<>+28(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000006
+DATA constantsAVX2<>+36(SB)/4, $0x00000003
+DATA constantsAVX2<>+40(SB)/4, $0x00000007
+DATA constantsAVX2<>+44(SB)/4, $0x01010101
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0x4a80fed6
+DATA constantsAVX2<>+84(SB)/4, $0x3f800000
+DATA constantsAVX2<>+88(SB)/4, $0x00401000
+DATA constantsAVX2<>+92(SB)/4, $0x08080808
+DATA constantsAVX2<>+96(SB)/4, $0x3c383000
+DATA constantsAVX2<>+100(SB)/4, $0x4c484440
+DATA constantsAVX2<>+104(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+108(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+112(SB)/4, $0x3c383000
+DATA constantsAVX2<>+116(SB)/4, $0x4c484440
+DATA constantsAVX2<>+120(SB)/4, $0xbcb8b080
+DATA constantsAVX2<>+124(SB)/4, $0xccc8c4c0
+DATA constantsAVX2<>+128(SB)/4, $0x7f7f7f7f
+DATA constantsAVX2<>+132(SB)/4, $0x10011001
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136

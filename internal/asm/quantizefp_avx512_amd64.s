@@ -4,36 +4,27 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpFloat8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE4M3AVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpFloat8AVX512(SB), NOSPLIT, $0-80
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+32(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+16(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS least+32(FP), Z15
+	VBROADCASTSS ruler+36(FP), Z14
+	VBROADCASTSS weights+40(FP), Z13
+	VBROADCASTSS top+44(FP), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z10
+	VBROADCASTSS constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+56(FP), R9
+	MOVQ         length+64(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -54,7 +45,7 @@ groupbegin:
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
@@ -110,32 +101,32 @@ groupahead:
 	VCMPPS       $0x03, Z2, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
-	VPANDD       Z12, Z5, Z22
-	VPANDD       Z12, Z4, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
-	VPMADDWD     Z11, Z22, Z22
-	VPMADDWD     Z11, Z23, Z23
+	VPANDD       Z11, Z5, Z0
+	VPANDD       Z11, Z4, Z19
+	VPANDD       Z11, Z3, Z20
+	VPANDD       Z11, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
+	VPANDD       Z10, Z5, Z22
+	VPANDD       Z10, Z4, Z23
+	VPANDD       Z10, Z3, Z24
+	VPANDD       Z10, Z2, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
+	VPMADDWD     Z13, Z22, Z22
+	VPMADDWD     Z13, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x04, Z22, Z22
-	VPMADDWD     Z11, Z24, Z24
-	VPMADDWD     Z11, Z25, Z25
+	VPSRLW       $0x07, Z22, Z22
+	VPMADDWD     Z13, Z24, Z24
+	VPMADDWD     Z13, Z25, Z25
 	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x04, Z24, Z24
+	VPSRLW       $0x07, Z24, Z24
 	VPACKUSWB    Z24, Z22, Z22
-	VPMINUB      Z10, Z22, Z22
+	VPMINUB      Z12, Z22, Z22
 	VPACKSSDW    Z4, Z5, Z0
 	VPACKSSDW    Z2, Z3, Z19
 	VPACKSSWB    Z19, Z0, Z0
@@ -179,32 +170,32 @@ groupturn:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
+	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z4, Z19
+	VPANDD            Z11, Z3, Z20
+	VPANDD            Z11, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x04, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
+	VPSRLW            $0x07, Z22, Z22
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x04, Z24, Z24
+	VPSRLW            $0x07, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
+	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z0
 	VPACKSSDW         Z2, Z3, Z19
 	VPACKSSWB         Z19, Z0, Z0
@@ -253,34 +244,34 @@ grouploop:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z5, Z5
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
+	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
+	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
@@ -343,34 +334,34 @@ groupmeet3:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z5, Z5
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
+	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
+	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
@@ -438,42 +429,42 @@ grouppiece:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z17
+	VFMADD231PS  Z14, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z18
+	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z13, Z5, Z5
+	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x04, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z11, Z17, Z17
-	VPMADDWD   Z11, Z18, Z18
+	VPMADDWD   Z13, Z17, Z17
+	VPMADDWD   Z13, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x04, Z17, Z17
+	VPSRLW     $0x07, Z17, Z17
 	VPACKSSDW  Z4, Z3, Z3
 	VPACKUSWB  Z17, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPTERNLOGD $0xf8, Z9, Z1, Z5
 	VPERMD     Z5, Z8, Z5
@@ -501,7 +492,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -510,7 +501,7 @@ groupdone:
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R9, $+8
@@ -557,32 +548,32 @@ short2ahead:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
+	VPANDD            Z11, Z5, Z0
+	VPANDD            Z11, Z4, Z19
+	VPANDD            Z11, Z3, Z20
+	VPANDD            Z11, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z10, Z5, Z22
+	VPANDD            Z10, Z4, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPMADDWD          Z13, Z22, Z22
+	VPMADDWD          Z13, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x04, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
+	VPSRLW            $0x07, Z22, Z22
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x04, Z24, Z24
+	VPSRLW            $0x07, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
+	VPMINUB           Z12, Z22, Z22
 	VPACKSSDW         Z4, Z5, Z0
 	VPACKSSDW         Z2, Z3, Z19
 	VPACKSSWB         Z19, Z0, Z0
@@ -624,34 +615,34 @@ short2loop:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x04, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
@@ -669,7 +660,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -678,7 +669,7 @@ short2end:
 short4:
 	CMPQ              R9, $+4
 	JLT               short4end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R9, $+16
@@ -725,32 +716,32 @@ short4ahead:
 	VCMPPS            $0x03, Z0, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
+	VPANDD            Z11, Z3, Z16
+	VPANDD            Z11, Z2, Z21
+	VPANDD            Z11, Z1, Z22
+	VPANDD            Z11, Z0, Z23
+	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
+	VPANDD            Z10, Z3, Z24
+	VPANDD            Z10, Z2, Z25
+	VPANDD            Z10, Z1, Z26
+	VPANDD            Z10, Z0, Z27
+	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VFMADD231PS       Z14, Z22, Z26
+	VFMADD231PS       Z14, Z23, Z27
+	VPMADDWD          Z13, Z24, Z24
+	VPMADDWD          Z13, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x04, Z24, Z24
-	VPMADDWD          Z11, Z26, Z26
-	VPMADDWD          Z11, Z27, Z27
+	VPSRLW            $0x07, Z24, Z24
+	VPMADDWD          Z13, Z26, Z26
+	VPMADDWD          Z13, Z27, Z27
 	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x04, Z26, Z26
+	VPSRLW            $0x07, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z10, Z24, Z24
+	VPMINUB           Z12, Z24, Z24
 	VPACKSSDW         Z2, Z3, Z16
 	VPACKSSDW         Z0, Z1, Z21
 	VPACKSSWB         Z21, Z16, Z16
@@ -794,34 +785,34 @@ short4loop:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z17
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z17, Z17
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
+	VPSRLW            $0x07, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z16, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z16, Z3, Z3
 	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
+	VPMINUB           Z12, Z17, Z17
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z17
 	VPERMD            Z17, Z8, Z17
@@ -839,7 +830,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -879,34 +870,34 @@ laneloop:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z1, Z1
-	VPMADDWD     Z11, Z6, Z6
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z0, Z6
+	VPMADDWD     Z13, Z1, Z1
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
+	VPSRLW       $0x07, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z3, Z3
-	VPMADDWD     Z11, Z6, Z6
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z3
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z11, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z5, Z6
+	VFMADD231PS  Z14, Z0, Z6
+	VPMADDWD     Z13, Z3, Z3
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x04, Z3, Z3
+	VPSRLW       $0x07, Z3, Z3
 	VPACKSSDW    Z5, Z4, Z4
 	VPACKUSWB    Z3, Z1, Z1
-	VPMINUB      Z10, Z1, Z1
+	VPMINUB      Z12, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z9, Z2, Z1
 	VPERMD       Z1, Z8, Z1
@@ -959,42 +950,42 @@ lanetail:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z7
+	VFMADD231PS  Z14, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VPANDD       Z11, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z5, Z16
+	VFMADD231PS  Z14, Z0, Z16
 
 lanetailnarrow:
-	VPMADDWD   Z11, Z1, Z1
-	VPMADDWD   Z11, Z6, Z6
+	VPMADDWD   Z13, Z1, Z1
+	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x04, Z1, Z1
+	VPSRLW     $0x07, Z1, Z1
 	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z13, Z7, Z7
+	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x04, Z7, Z7
+	VPSRLW     $0x07, Z7, Z7
 	VPACKSSDW  Z5, Z4, Z4
 	VPACKUSWB  Z7, Z1, Z1
-	VPMINUB    Z10, Z1, Z1
+	VPMINUB    Z12, Z1, Z1
 	VPACKSSWB  Z4, Z2, Z2
 	VPTERNLOGD $0xf8, Z9, Z2, Z1
 	VPERMD     Z1, Z8, Z1
@@ -1003,7 +994,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -1039,34 +1030,34 @@ groupstream:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z11, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z5, Z5
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x04, Z5, Z5
+	VPSRLW       $0x07, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPANDD       Z11, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z11, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z10, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z4, Z3, Z3
 	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
+	VPMINUB      Z12, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z9, Z1, Z5
 	VPERMD       Z5, Z8, Z5
@@ -1083,32 +1074,32 @@ grouplast:
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VPMADDWD    Z11, Z18, Z18
-	VPMADDWD    Z11, Z19, Z19
+	VPANDD      Z11, Z5, Z0
+	VPANDD      Z11, Z4, Z1
+	VPANDD      Z11, Z3, Z16
+	VPANDD      Z11, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z10, Z5, Z18
+	VPANDD      Z10, Z4, Z19
+	VPANDD      Z10, Z3, Z20
+	VPANDD      Z10, Z2, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VPMADDWD    Z13, Z18, Z18
+	VPMADDWD    Z13, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
+	VPSRLW      $0x07, Z18, Z18
+	VPMADDWD    Z13, Z20, Z20
+	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x04, Z20, Z20
+	VPSRLW      $0x07, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
-	VPMINUB     Z10, Z18, Z18
+	VPMINUB     Z12, Z18, Z18
 	VPACKSSDW   Z4, Z5, Z0
 	VPACKSSDW   Z2, Z3, Z1
 	VPACKSSWB   Z1, Z0, Z0
@@ -1124,62 +1115,62 @@ grouprare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -1295,65 +1286,65 @@ grouptailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -1396,34 +1387,34 @@ short2stream:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z5, Z5
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x04, Z5, Z5
+	VPSRLW            $0x07, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z4, Z16
+	VFMADD231PS       Z14, Z0, Z16
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z4, Z3, Z3
 	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
+	VPMINUB           Z12, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z5
 	VPERMD            Z5, Z8, Z5
@@ -1441,62 +1432,62 @@ short2rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -1530,34 +1521,34 @@ short4stream:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z1, Z17
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z11, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z2, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z17, Z17
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x04, Z17, Z17
+	VPSRLW            $0x07, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
+	VPANDD            Z11, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z11, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z10, Z16, Z18
+	VFMADD231PS       Z14, Z0, Z18
+	VPMADDWD          Z13, Z2, Z2
+	VPMADDWD          Z13, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x04, Z2, Z2
+	VPSRLW            $0x07, Z2, Z2
 	VPACKSSDW         Z16, Z3, Z3
 	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
+	VPMINUB           Z12, Z17, Z17
 	VPACKSSWB         Z3, Z1, Z1
 	VPTERNLOGD        $0xf8, Z9, Z1, Z17
 	VPERMD            Z17, Z8, Z17
@@ -1575,62 +1566,62 @@ short4rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K2, Z16
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VDIVPS       Z5, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VDIVPS       Z4, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z15, Z17, Z18
+	VPANDD       Z11, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPANDD       Z10, Z3, Z18
+	VFMADD231PS  Z14, Z17, Z18
 	VMOVAPS.Z    Z18, K4, Z18
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z16, Z16
-	VPMADDWD     Z11, Z18, Z18
+	VPMADDWD     Z13, Z16, Z16
+	VPMADDWD     Z13, Z18, Z18
 	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x04, Z16, Z16
+	VPSRLW       $0x07, Z16, Z16
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -1640,65 +1631,65 @@ lanerare:
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -1709,10 +1700,10 @@ lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -1720,26 +1711,26 @@ lanetailrare:
 	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z1
 	VMOVUPS.Z    128(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -1747,64 +1738,55 @@ lanetailrare:
 	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE4M3AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoFloat8AVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE4M3AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoFloat8AVX512(SB), NOSPLIT, $0-72
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z0 most, Z15 0x4980fb98, Z14 0x7f800000, Z13 0x3c800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10010, Z8 table
+	// per call: Z15 least, Z14 ruler, Z13 weights, Z12 top, Z11 0x7f800000, Z10 0x7fffffff, Z9 0x80808080, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+24(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+16(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x04, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS least+24(FP), Z15
+	VBROADCASTSS ruler+28(FP), Z14
+	VBROADCASTSS weights+32(FP), Z13
+	VBROADCASTSS top+36(FP), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS constantsAVX512<>+4(SB), Z10
+	VBROADCASTSS constantsAVX512<>+8(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+48(FP), R8
+	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -1824,7 +1806,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -1860,32 +1842,32 @@ groupahead:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPANDD      Z11, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VPANDD      Z10, Z3, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VPMADDWD    Z13, Z21, Z21
+	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x04, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
+	VPSRLW      $0x07, Z21, Z21
+	VPMADDWD    Z13, Z23, Z23
+	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x04, Z23, Z23
+	VPSRLW      $0x07, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
+	VPMINUB     Z12, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
 	VPACKSSWB   Z18, Z17, Z17
@@ -1921,32 +1903,32 @@ groupturn:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPANDD      Z11, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VPANDD      Z10, Z3, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
+	VPMADDWD    Z13, Z21, Z21
+	VPMADDWD    Z13, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x04, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
+	VPSRLW      $0x07, Z21, Z21
+	VPMADDWD    Z13, Z23, Z23
+	VPMADDWD    Z13, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x04, Z23, Z23
+	VPSRLW      $0x07, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
+	VPMINUB     Z12, Z21, Z21
 	VPACKSSDW   Z5, Z6, Z17
 	VPACKSSDW   Z3, Z4, Z18
 	VPACKSSWB   Z18, Z17, Z17
@@ -1985,34 +1967,34 @@ grouploop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2066,34 +2048,34 @@ groupmeet3:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2151,42 +2133,42 @@ grouppiece:
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
+	VPANDD       Z11, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z0, Z5
+	VFMADD231PS  Z14, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
+	VPANDD       Z11, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z1, Z6
+	VFMADD231PS  Z14, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
+	VPANDD       Z11, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z2, Z16
+	VFMADD231PS  Z14, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
+	VPANDD       Z11, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
+	VPANDD       Z10, Z3, Z17
+	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
+	VPMADDWD   Z13, Z5, Z5
+	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x04, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z16, Z16
-	VPMADDWD   Z11, Z17, Z17
+	VPMADDWD   Z13, Z16, Z16
+	VPMADDWD   Z13, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x04, Z16, Z16
+	VPSRLW     $0x07, Z16, Z16
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z16, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
@@ -2213,7 +2195,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2222,7 +2204,7 @@ groupdone:
 short2:
 	CMPQ        R8, $+2
 	JLT         short2end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
 	CMPQ        R8, $+8
@@ -2249,32 +2231,32 @@ short2ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
+	VPANDD      Z11, Z7, Z16
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPANDD      Z10, Z7, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VPMADDWD    Z13, Z20, Z20
+	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x04, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
+	VPSRLW      $0x07, Z20, Z20
+	VPMADDWD    Z13, Z22, Z22
+	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x04, Z22, Z22
+	VPSRLW      $0x07, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
+	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z6, Z7, Z16
 	VPACKSSDW   Z4, Z5, Z17
 	VPACKSSWB   Z17, Z16, Z16
@@ -2305,34 +2287,34 @@ short2loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2349,7 +2331,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2358,7 +2340,7 @@ short2end:
 short4:
 	CMPQ        R8, $+4
 	JLT         short4end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
 	CMPQ        R8, $+16
@@ -2385,32 +2367,32 @@ short4ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
+	VPANDD      Z11, Z7, Z16
+	VPANDD      Z11, Z6, Z17
+	VPANDD      Z11, Z5, Z18
+	VPANDD      Z11, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPANDD      Z10, Z7, Z20
+	VPANDD      Z10, Z6, Z21
+	VPANDD      Z10, Z5, Z22
+	VPANDD      Z10, Z4, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VPMADDWD    Z13, Z20, Z20
+	VPMADDWD    Z13, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x04, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
+	VPSRLW      $0x07, Z20, Z20
+	VPMADDWD    Z13, Z22, Z22
+	VPMADDWD    Z13, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x04, Z22, Z22
+	VPSRLW      $0x07, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
+	VPMINUB     Z12, Z20, Z20
 	VPACKSSDW   Z6, Z7, Z16
 	VPACKSSDW   Z4, Z5, Z17
 	VPACKSSWB   Z17, Z16, Z16
@@ -2441,34 +2423,34 @@ short4loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2485,7 +2467,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2513,34 +2495,34 @@ laneloop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2580,42 +2562,42 @@ lanetail:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
+	VPANDD      Z11, Z2, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z2, Z7
+	VFMADD231PS Z14, Z4, Z7
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
+	VPANDD      Z11, Z3, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z3, Z16
+	VFMADD231PS Z14, Z4, Z16
 
 lanetailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
+	VPMADDWD   Z13, Z5, Z5
+	VPMADDWD   Z13, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x04, Z5, Z5
+	VPSRLW     $0x07, Z5, Z5
 	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
+	VPMADDWD   Z13, Z7, Z7
+	VPMADDWD   Z13, Z16, Z16
 	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x04, Z7, Z7
+	VPSRLW     $0x07, Z7, Z7
 	VPACKSSDW  Z3, Z2, Z2
 	VPACKUSWB  Z7, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
+	VPMINUB    Z12, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
 	VPTERNLOGD $0xf8, Z9, Z0, Z5
 	VPERMD     Z5, Z8, Z5
@@ -2624,7 +2606,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2652,34 +2634,34 @@ groupstream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -2696,32 +2678,32 @@ grouplast:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VPMADDWD    Z11, Z17, Z17
-	VPMADDWD    Z11, Z18, Z18
+	VPANDD      Z11, Z6, Z0
+	VPANDD      Z11, Z5, Z1
+	VPANDD      Z11, Z4, Z2
+	VPANDD      Z11, Z3, Z16
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z2, Z2
+	VPMAXUD     Z15, Z16, Z16
+	VPANDD      Z10, Z6, Z17
+	VPANDD      Z10, Z5, Z18
+	VPANDD      Z10, Z4, Z19
+	VPANDD      Z10, Z3, Z20
+	VFMADD231PS Z14, Z0, Z17
+	VFMADD231PS Z14, Z1, Z18
+	VFMADD231PS Z14, Z2, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VPMADDWD    Z13, Z17, Z17
+	VPMADDWD    Z13, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPMADDWD    Z11, Z19, Z19
-	VPMADDWD    Z11, Z20, Z20
+	VPSRLW      $0x07, Z17, Z17
+	VPMADDWD    Z13, Z19, Z19
+	VPMADDWD    Z13, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
+	VPSRLW      $0x07, Z19, Z19
 	VPACKUSWB   Z19, Z17, Z17
-	VPMINUB     Z10, Z17, Z17
+	VPMINUB     Z12, Z17, Z17
 	VPACKSSDW   Z5, Z6, Z0
 	VPACKSSDW   Z3, Z4, Z1
 	VPACKSSWB   Z1, Z0, Z0
@@ -2736,63 +2718,63 @@ grouplast:
 grouprare:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -2893,66 +2875,66 @@ grouptailrare:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -2984,34 +2966,34 @@ short2stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3027,63 +3009,63 @@ short2stream:
 short2rare:
 	VMOVUPS      (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -3105,34 +3087,34 @@ short4stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z0, Z5
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z11, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
+	VPANDD      Z10, Z1, Z6
+	VFMADD231PS Z14, Z4, Z6
+	VPMADDWD    Z13, Z5, Z5
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x04, Z5, Z5
+	VPSRLW      $0x07, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
+	VPANDD      Z11, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z2, Z4
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z11, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
+	VPANDD      Z10, Z3, Z6
+	VFMADD231PS Z14, Z1, Z6
+	VPMADDWD    Z13, Z4, Z4
+	VPMADDWD    Z13, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x04, Z4, Z4
+	VPSRLW      $0x07, Z4, Z4
 	VPACKSSDW   Z3, Z2, Z2
 	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
+	VPMINUB     Z12, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPTERNLOGD  $0xf8, Z9, Z0, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3148,63 +3130,63 @@ short4stream:
 short4rare:
 	VMOVUPS      (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -3213,66 +3195,66 @@ lanerare:
 	VMOVUPS      (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -3282,10 +3264,10 @@ lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VPANDD       Z11, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z10, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
@@ -3293,26 +3275,26 @@ lanetailrare:
 	VMOVUPS.Z    64(SI), K7, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
+	VPMADDWD     Z13, Z2, Z2
+	VPMADDWD     Z13, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x04, Z2, Z2
+	VPSRLW       $0x07, Z2, Z2
 	VPACKSSDW    Z1, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z1
 	VMOVUPS.Z    128(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VPANDD       Z11, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z10, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
@@ -3320,66 +3302,57 @@ lanetailrare:
 	VMOVUPS.Z    192(SI), K7, Z3
 	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VPANDD       Z11, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z10, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
+	VPMADDWD     Z13, Z4, Z4
+	VPMADDWD     Z13, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x04, Z4, Z4
+	VPSRLW       $0x07, Z4, Z4
 	VPACKSSDW    Z3, Z1, Z1
 	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
+	VPMINUB      Z12, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPTERNLOGD   $0xf8, Z9, Z0, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpE5M2AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE5M2AVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+96(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+100(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+32(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x05, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+84(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z11
+	VBROADCASTSS constantsAVX512<>+92(SB), Z10
+	VMOVUPS      constantsAVX512<>+96(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -3400,3346 +3373,9 @@ groupbegin:
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         R8, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z6, Z0, Z5
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z4
-	VFNMADD231PS Z6, Z0, Z4
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z3
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z6, Z0, Z2
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      320(SI), Z0
-	VMULPS       Z6, Z0, Z16
-	VFMSUB231PS  Z7, Z16, Z0
-	VFNMADD231PS Z6, Z0, Z16
-	VMOVUPS      384(SI), Z0
-	VMULPS       Z6, Z0, Z17
-	VFMSUB231PS  Z7, Z17, Z0
-	VFNMADD231PS Z6, Z0, Z17
-	VMOVUPS      448(SI), Z0
-	VMULPS       Z6, Z0, Z18
-	VFMSUB231PS  Z7, Z18, Z0
-	VFNMADD231PS Z6, Z0, Z18
-	VCMPPS       $0x03, Z4, Z5, K1
-	VCMPPS       $0x03, Z2, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
-	VPANDD       Z12, Z5, Z22
-	VPANDD       Z12, Z4, Z23
-	VPANDD       Z12, Z3, Z24
-	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
-	VPMADDWD     Z11, Z22, Z22
-	VPMADDWD     Z11, Z23, Z23
-	VPACKSSDW    Z23, Z22, Z22
-	VPSRLW       $0x05, Z22, Z22
-	VPMADDWD     Z11, Z24, Z24
-	VPMADDWD     Z11, Z25, Z25
-	VPACKSSDW    Z25, Z24, Z24
-	VPSRLW       $0x05, Z24, Z24
-	VPACKUSWB    Z24, Z22, Z22
-	VPMINUB      Z10, Z22, Z22
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z22
-	VPERMD       Z22, Z8, Z22
-	VMOVUPS      Z22, (DI)
-	VMOVAPS      Z1, Z5
-	VMOVAPS      Z16, Z4
-	VMOVAPS      Z17, Z3
-	VMOVAPS      Z18, Z2
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ R8, R8
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z16
-	VFMSUB231PS.BCST  4(DX), Z16, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z18
-	VFMSUB231PS.BCST  4(DX), Z18, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x05, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x05, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+4, DX
-	ADDQ              $+4, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	MOVQ              R10, R9
-	SUBQ              R9, R8
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             R8, R8
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x05, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R9, R8
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  R8, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ DX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z1
-	VFMSUB231PS  Z6, Z1, Z0
-	VFNMADD231PS Z7, Z0, Z1
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z7, Z0, Z2
-	VFMSUB231PS  Z6, Z2, Z0
-	VFNMADD231PS Z7, Z0, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z7, Z0, Z3
-	VFMSUB231PS  Z6, Z3, Z0
-	VFNMADD231PS Z7, Z0, Z3
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z7, Z0, Z4
-	VFMSUB231PS  Z6, Z4, Z0
-	VFNMADD231PS Z7, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x05, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVUPS      Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R8
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ R8, R8
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, DX
-	ADDQ $+4, BX
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ R8, R11
-	MOVQ R8, R12
-
-grouppieces:
-	MOVQ R12, R8
-	CMPQ R9, R8
-	JGE  grouppiece
-	MOVQ R9, R8
-
-grouppiece:
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	CMPQ         R8, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	CMPQ         R8, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
-	CMPQ         R8, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
-
-grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z16, Z16
-	VPACKSSDW  Z16, Z5, Z5
-	VPSRLW     $0x05, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
-	VPMADDWD   Z11, Z17, Z17
-	VPMADDWD   Z11, Z18, Z18
-	VPACKSSDW  Z18, Z17, Z17
-	VPSRLW     $0x05, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
-	VPACKSSWB  Z3, Z1, Z1
-	VPTERNLOGD $0xf8, Z9, Z1, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(R8*1), DI
-	LEAQ  (SI)(R8*4), SI
-	SUBQ  R8, R9
-	SUBQ  R8, R12
-	SUBQ  R8, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, DX
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, R8
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST (BX), Z0, Z5
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFNMADD231PS.BCST (BX), Z0, Z4
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z1
-	VFMSUB231PS.BCST  4(DX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-
-short2ahead:
-	VMOVUPS           256(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z1
-	VFMSUB231PS.BCST  8(DX), Z1, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z1
-	VMOVUPS           320(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z16
-	VFMSUB231PS.BCST  8(DX), Z16, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z16
-	VMOVUPS           384(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z17
-	VMOVUPS           448(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z18
-	VFMSUB231PS.BCST  12(DX), Z18, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z18
-	VCMPPS            $0x03, Z4, Z5, K1
-	VCMPPS            $0x03, Z2, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
-	VPANDD            Z12, Z5, Z22
-	VPANDD            Z12, Z4, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VPMADDWD          Z11, Z22, Z22
-	VPMADDWD          Z11, Z23, Z23
-	VPACKSSDW         Z23, Z22, Z22
-	VPSRLW            $0x05, Z22, Z22
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x05, Z24, Z24
-	VPACKUSWB         Z24, Z22, Z22
-	VPMINUB           Z10, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPTERNLOGD        $0xf8, Z9, Z0, Z22
-	VPERMD            Z22, Z8, Z22
-	VMOVUPS           Z22, (DI)
-	VMOVAPS           Z1, Z5
-	VMOVAPS           Z16, Z4
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x05, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVUPS           Z5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+8, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VMOVUPS           (SI), Z16
-	VMULPS.BCST       (BX), Z16, Z17
-	VFMSUB231PS.BCST  (DX), Z17, Z16
-	VMOVAPS           Z17, Z3
-	VFNMADD231PS.BCST (BX), Z16, Z3
-	VMOVUPS           64(SI), Z16
-	VMULPS.BCST       4(BX), Z16, Z17
-	VFMSUB231PS.BCST  4(DX), Z17, Z16
-	VMOVAPS           Z17, Z2
-	VFNMADD231PS.BCST 4(BX), Z16, Z2
-	VMOVUPS           128(SI), Z16
-	VMULPS.BCST       8(BX), Z16, Z17
-	VFMSUB231PS.BCST  8(DX), Z17, Z16
-	VMOVAPS           Z17, Z1
-	VFNMADD231PS.BCST 8(BX), Z16, Z1
-	VMOVUPS           192(SI), Z16
-	VMULPS.BCST       12(BX), Z16, Z17
-	VFMSUB231PS.BCST  12(DX), Z17, Z16
-	VMOVAPS           Z17, Z0
-	VFNMADD231PS.BCST 12(BX), Z16, Z0
-
-short4ahead:
-	VMOVUPS           256(SI), Z16
-	VMULPS.BCST       16(BX), Z16, Z17
-	VFMSUB231PS.BCST  16(DX), Z17, Z16
-	VFNMADD231PS.BCST 16(BX), Z16, Z17
-	VMOVUPS           320(SI), Z16
-	VMULPS.BCST       20(BX), Z16, Z18
-	VFMSUB231PS.BCST  20(DX), Z18, Z16
-	VFNMADD231PS.BCST 20(BX), Z16, Z18
-	VMOVUPS           384(SI), Z16
-	VMULPS.BCST       24(BX), Z16, Z19
-	VFMSUB231PS.BCST  24(DX), Z19, Z16
-	VFNMADD231PS.BCST 24(BX), Z16, Z19
-	VMOVUPS           448(SI), Z16
-	VMULPS.BCST       28(BX), Z16, Z20
-	VFMSUB231PS.BCST  28(DX), Z20, Z16
-	VFNMADD231PS.BCST 28(BX), Z16, Z20
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z0, Z1, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
-	VPANDD            Z12, Z3, Z24
-	VPANDD            Z12, Z2, Z25
-	VPANDD            Z12, Z1, Z26
-	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
-	VPMADDWD          Z11, Z24, Z24
-	VPMADDWD          Z11, Z25, Z25
-	VPACKSSDW         Z25, Z24, Z24
-	VPSRLW            $0x05, Z24, Z24
-	VPMADDWD          Z11, Z26, Z26
-	VPMADDWD          Z11, Z27, Z27
-	VPACKSSDW         Z27, Z26, Z26
-	VPSRLW            $0x05, Z26, Z26
-	VPACKUSWB         Z26, Z24, Z24
-	VPMINUB           Z10, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z16
-	VPACKSSDW         Z0, Z1, Z21
-	VPACKSSWB         Z21, Z16, Z16
-	VPTERNLOGD        $0xf8, Z9, Z16, Z24
-	VPERMD            Z24, Z8, Z24
-	VMOVUPS           Z24, (DI)
-	VMOVAPS           Z17, Z3
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z1
-	VMOVAPS           Z20, Z0
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x05, Z17, Z17
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVUPS           Z17, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+16, BX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, R8
-	CMPQ R8, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (DX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VMOVUPS      64(SI), Z0
-	VMOVUPS      64(BX), Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS      64(DX), Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	VMOVUPS      128(SI), Z0
-	VMOVUPS      128(BX), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      128(DX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VMOVUPS      192(SI), Z0
-	VMOVUPS      192(BX), Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS      192(DX), Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z1, Z1
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z1, Z1
-	VPSRLW       $0x05, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	VPMADDWD     Z11, Z3, Z3
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z3, Z3
-	VPSRLW       $0x05, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
-	VPMINUB      Z10, Z1, Z1
-	VPACKSSWB    Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VPERMD       Z1, Z8, Z1
-	VMOVUPS      Z1, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ        R8, R8
-	JEQ          laneend
-	MOVQ         $-1, AX
-	BZHIQ        R8, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (BX), K7, Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS.Z    (DX), K7, Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z0
-	VMOVUPS.Z    64(BX), K7, Z1
-	VMULPS       Z1, Z0, Z3
-	VMOVUPS.Z    64(DX), K7, Z4
-	VFMSUB231PS  Z4, Z3, Z0
-	VFNMADD231PS Z1, Z0, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z0
-	VMOVUPS.Z    128(BX), K7, Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS.Z    128(DX), K7, Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z0
-	VMOVUPS.Z    192(BX), K7, Z1
-	VMULPS       Z1, Z0, Z5
-	VMOVUPS.Z    192(DX), K7, Z6
-	VFMSUB231PS  Z6, Z5, Z0
-	VFNMADD231PS Z1, Z0, Z5
-	VCMPPS       $0x03, Z3, Z2, K1
-	VCMPPS       $0x03, Z5, Z4, K2
-	KORTESTQ     K1, K2
-	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	CMPQ         R8, $+17
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
-	CMPQ         R8, $+33
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
-	CMPQ         R8, $+49
-	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z11, Z1, Z1
-	VPMADDWD   Z11, Z6, Z6
-	VPACKSSDW  Z6, Z1, Z1
-	VPSRLW     $0x05, Z1, Z1
-	VPACKSSDW  Z3, Z2, Z2
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x05, Z7, Z7
-	VPACKSSDW  Z5, Z4, Z4
-	VPACKUSWB  Z7, Z1, Z1
-	VPMINUB    Z10, Z1, Z1
-	VPACKSSWB  Z4, Z2, Z2
-	VPTERNLOGD $0xf8, Z9, Z2, Z1
-	VPERMD     Z1, Z8, Z1
-	KMOVQ      K0, K7
-	VMOVDQU8   Z1, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (SI)(CX*1)
-	PREFETCHNTA  64(SI)(CX*1)
-	PREFETCHNTA  128(SI)(CX*1)
-	PREFETCHNTA  192(SI)(CX*1)
-	VMOVUPS      (SI), Z0
-	VMULPS       Z6, Z0, Z1
-	VFMSUB231PS  Z7, Z1, Z0
-	VFNMADD231PS Z6, Z0, Z1
-	VMOVUPS      64(SI), Z0
-	VMULPS       Z6, Z0, Z2
-	VFMSUB231PS  Z7, Z2, Z0
-	VFNMADD231PS Z6, Z0, Z2
-	VMOVUPS      128(SI), Z0
-	VMULPS       Z6, Z0, Z3
-	VFMSUB231PS  Z7, Z3, Z0
-	VFNMADD231PS Z6, Z0, Z3
-	VMOVUPS      192(SI), Z0
-	VMULPS       Z6, Z0, Z4
-	VFMSUB231PS  Z7, Z4, Z0
-	VFNMADD231PS Z6, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z5, Z5
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z5, Z5
-	VPSRLW       $0x05, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
-	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
-	VPMINUB      Z10, Z5, Z5
-	VPACKSSWB    Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VPERMD       Z5, Z8, Z5
-	VMOVNTPS     Z5, (DI)
-	ADDQ         $+64, DI
-	ADDQ         $+256, SI
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VPMADDWD    Z11, Z18, Z18
-	VPMADDWD    Z11, Z19, Z19
-	VPACKSSDW   Z19, Z18, Z18
-	VPSRLW      $0x05, Z18, Z18
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x05, Z20, Z20
-	VPACKUSWB   Z20, Z18, Z18
-	VPMINUB     Z10, Z18, Z18
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z18
-	VPERMD      Z18, Z8, Z18
-	VMOVUPS     Z18, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R9
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	VBROADCASTSS (DX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	VBROADCASTSS 4(DX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3
-	ADDQ         R10, R9
-	ADDQ         $+4, DX
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VDIVPS       Z7, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ DX, R12
-	ADDQ R12, DX
-	ADDQ R12, BX
-	MOVQ R8, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       (BX), Z0, Z2
-	VFMSUB231PS.BCST  (DX), Z2, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z3
-	VFMSUB231PS.BCST  4(DX), Z3, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z4
-	VFMSUB231PS.BCST  4(DX), Z4, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z5, Z5
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z5, Z5
-	VPSRLW            $0x05, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z16, Z16
-	VPACKSSDW         Z16, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
-	VPMINUB           Z10, Z5, Z5
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z5
-	VPERMD            Z5, Z8, Z5
-	VMOVNTPS          Z5, (DI)
-	ADDQ              $+8, DX
-	ADDQ              $+8, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z7, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z6, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA       (SI)(CX*1)
-	PREFETCHNTA       64(SI)(CX*1)
-	PREFETCHNTA       128(SI)(CX*1)
-	PREFETCHNTA       192(SI)(CX*1)
-	VBROADCASTSS      (DX), Z7
-	VBROADCASTSS      4(DX), Z6
-	VBROADCASTSS      8(DX), Z5
-	VBROADCASTSS      12(DX), Z4
-	VMOVUPS           (SI), Z0
-	VMULPS.BCST       (BX), Z0, Z1
-	VFMSUB231PS.BCST  (DX), Z1, Z0
-	VFNMADD231PS.BCST (BX), Z0, Z1
-	VMOVUPS           64(SI), Z0
-	VMULPS.BCST       4(BX), Z0, Z2
-	VFMSUB231PS.BCST  4(DX), Z2, Z0
-	VFNMADD231PS.BCST 4(BX), Z0, Z2
-	VMOVUPS           128(SI), Z0
-	VMULPS.BCST       8(BX), Z0, Z3
-	VFMSUB231PS.BCST  8(DX), Z3, Z0
-	VFNMADD231PS.BCST 8(BX), Z0, Z3
-	VMOVUPS           192(SI), Z0
-	VMULPS.BCST       12(BX), Z0, Z16
-	VFMSUB231PS.BCST  12(DX), Z16, Z0
-	VFNMADD231PS.BCST 12(BX), Z0, Z16
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z16, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z17, Z17
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z17, Z17
-	VPSRLW            $0x05, Z17, Z17
-	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
-	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
-	VPMADDWD          Z11, Z2, Z2
-	VPMADDWD          Z11, Z18, Z18
-	VPACKSSDW         Z18, Z2, Z2
-	VPSRLW            $0x05, Z2, Z2
-	VPACKSSDW         Z16, Z3, Z3
-	VPACKUSWB         Z2, Z17, Z17
-	VPMINUB           Z10, Z17, Z17
-	VPACKSSWB         Z3, Z1, Z1
-	VPTERNLOGD        $0xf8, Z9, Z1, Z17
-	VPERMD            Z17, Z8, Z17
-	VMOVNTPS          Z17, (DI)
-	ADDQ              $+16, DX
-	ADDQ              $+16, BX
-	ADDQ              $+64, DI
-	ADDQ              $+256, SI
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VDIVPS       Z7, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VDIVPS       Z6, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
-	VMOVAPS.Z    Z16, K2, Z16
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z16, Z16
-	VPACKSSDW    Z16, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VDIVPS       Z5, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
-	VMOVAPS.Z    Z16, K3, Z16
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VDIVPS       Z4, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
-	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z15, Z17, Z18
-	VMOVAPS.Z    Z18, K4, Z18
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z16, Z16
-	VPMADDWD     Z11, Z18, Z18
-	VPACKSSDW    Z18, Z16, Z16
-	VPSRLW       $0x05, Z16, Z16
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z16, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMOVUPS      192(DX), Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VDIVPS       Z1, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VDIVPS       Z3, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VDIVPS       Z5, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE5M2AVX512(SB), NOSPLIT, $0-56
-	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z0 most, Z15 0x4a00fde8, Z14 0x7f800000, Z13 0x38800000, Z12 0x7fffffff, Z1 And, Z1 UMax, Z0 And, Z0 MulAdd, Z1 Halves, Z10 ShuffledU8, Z9 0x80808080, Z11 0x10020, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+96(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+100(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS most+24(FP), Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z0
-	VFMADD231PS  Z15, Z1, Z0
-	VBROADCASTSS constantsAVX512<>+104(SB), Z11
-	VPMADDWD     Z11, Z0, Z1
-	VPMADDWD     Z11, Z0, Z0
-	VPACKSSDW    Z0, Z1, Z1
-	VPSRLW       $0x05, Z1, Z1
-	VPACKUSWB    Z1, Z1, Z10
-	VBROADCASTSS constantsAVX512<>+20(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, BX
-	IMULQ R8, BX
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         BX, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	SUBQ         R8, BX
 	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         BX, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS (SI), Z0
-	VMULPS  Z7, Z0, Z6
-	VMOVUPS 64(SI), Z0
-	VMULPS  Z7, Z0, Z5
-	VMOVUPS 128(SI), Z0
-	VMULPS  Z7, Z0, Z4
-	VMOVUPS 192(SI), Z0
-	VMULPS  Z7, Z0, Z3
-	CMPQ    R8, $+128
-	JLT     groupends
-
-groupahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS      Z7, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x05, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x05, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ BX, BX
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     448(SI), Z16
-	VMULPS.BCST 4(DX), Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
-	VPMADDWD    Z11, Z21, Z21
-	VPMADDWD    Z11, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x05, Z21, Z21
-	VPMADDWD    Z11, Z23, Z23
-	VPMADDWD    Z11, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x05, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPMINUB     Z10, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPTERNLOGD  $0xf8, Z9, Z17, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (DI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+4, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	MOVQ        R9, R8
-	SUBQ        R8, BX
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       BX, BX
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS     (SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-groupback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	ADDQ  R8, BX
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  BX, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (DX), Z7
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ DX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (SI), Z0
-	VMULPS  Z7, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(SI), Z1
-	VMULPS  Z7, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(SI), Z2
-	VMULPS  Z7, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS     192(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, BX
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        BX, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ BX, BX
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, DX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ BX, R10
-	MOVQ BX, R11
-
-grouppieces:
-	MOVQ R11, BX
-	CMPQ R8, BX
-	JGE  grouppiece
-	MOVQ R8, BX
-
-grouppiece:
-	VBROADCASTSS (DX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        BX, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z7, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
-	CMPQ         BX, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
-	CMPQ         BX, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
-	CMPQ         BX, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
-
-grouptailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x05, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z16, Z16
-	VPMADDWD   Z11, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x05, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z16, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-grouptailback:
-	LEAQ  (DI)(BX*1), DI
-	LEAQ  (SI)(BX*4), SI
-	SUBQ  BX, R8
-	SUBQ  BX, R11
-	SUBQ  BX, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, DX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, BX
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST (DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z4
-
-short2ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 8(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 12(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x05, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x05, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-short2back:
-	ADDQ $+8, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+48(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z7
-	VMOVUPS     64(SI), Z0
-	VMULPS.BCST 4(DX), Z0, Z6
-	VMOVUPS     128(SI), Z0
-	VMULPS.BCST 8(DX), Z0, Z5
-	VMOVUPS     192(SI), Z0
-	VMULPS.BCST 12(DX), Z0, Z4
-
-short4ahead:
-	VMOVUPS     256(SI), Z0
-	VMULPS.BCST 16(DX), Z0, Z0
-	VMOVUPS     320(SI), Z1
-	VMULPS.BCST 20(DX), Z1, Z1
-	VMOVUPS     384(SI), Z2
-	VMULPS.BCST 24(DX), Z2, Z2
-	VMOVUPS     448(SI), Z3
-	VMULPS.BCST 28(DX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VPMADDWD    Z11, Z20, Z20
-	VPMADDWD    Z11, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x05, Z20, Z20
-	VPMADDWD    Z11, Z22, Z22
-	VPMADDWD    Z11, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x05, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPMINUB     Z10, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPTERNLOGD  $0xf8, Z9, Z16, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (DI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-short4back:
-	ADDQ $+16, DX
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, BX
-	CMPQ BX, $+64
-	JLT  lanetail
-
-laneloop:
-	VMOVUPS     (SI), Z0
-	VMOVUPS     (DX), Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DX), Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMOVUPS     128(DX), Z3
-	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMOVUPS     192(DX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (DI)
-
-laneback:
-	ADDQ $+64, DI
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, BX
-	CMPQ BX, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ       BX, BX
-	JEQ         laneend
-	MOVQ        $-1, AX
-	BZHIQ       BX, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVUPS.Z   (SI), K7, Z0
-	VMOVUPS.Z   (DX), K7, Z1
-	VMULPS      Z1, Z0, Z0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVUPS.Z   64(SI), K7, Z1
-	VMOVUPS.Z   64(DX), K7, Z2
-	VMULPS      Z2, Z1, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVUPS.Z   128(SI), K7, Z2
-	VMOVUPS.Z   128(DX), K7, Z3
-	VMULPS      Z3, Z2, Z2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVUPS.Z   192(SI), K7, Z3
-	VMOVUPS.Z   192(DX), K7, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	CMPQ        BX, $+17
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	CMPQ        BX, $+33
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
-	CMPQ        BX, $+49
-	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
-
-lanetailnarrow:
-	VPMADDWD   Z11, Z5, Z5
-	VPMADDWD   Z11, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x05, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z11, Z7, Z7
-	VPMADDWD   Z11, Z16, Z16
-	VPACKSSDW  Z16, Z7, Z7
-	VPSRLW     $0x05, Z7, Z7
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z7, Z5, Z5
-	VPMINUB    Z10, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPTERNLOGD $0xf8, Z9, Z0, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (DI)
-
-lanetailback:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VPMADDWD    Z11, Z17, Z17
-	VPMADDWD    Z11, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x05, Z17, Z17
-	VPMADDWD    Z11, Z19, Z19
-	VPMADDWD    Z11, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x05, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPMINUB     Z10, Z17, Z17
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z17
-	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (DI)
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+64, R8
-	JMP         groupwhole
-
-grouprare:
-	VMOVUPS      (SI), Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          groupback
-
-groupmeet0cross:
-groupmeet0mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet0mix
-
-groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet1mix
-
-groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet2mix
-
-groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (DX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(DX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3
-	ADDQ         R9, R8
-	ADDQ         $+4, DX
-	JMP          groupmeet3mix
-
-grouptailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          grouptailback
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ DX, R11
-	ADDQ R11, DX
-	MOVQ BX, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST (DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 4(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 4(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+8, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short2back
-
-short4stream:
-	PREFETCHNTA (SI)(CX*1)
-	PREFETCHNTA 64(SI)(CX*1)
-	PREFETCHNTA 128(SI)(CX*1)
-	PREFETCHNTA 192(SI)(CX*1)
-	VMOVUPS     (SI), Z0
-	VMULPS.BCST (DX), Z0, Z0
-	VMOVUPS     64(SI), Z1
-	VMULPS.BCST 4(DX), Z1, Z1
-	VMOVUPS     128(SI), Z2
-	VMULPS.BCST 8(DX), Z2, Z2
-	VMOVUPS     192(SI), Z3
-	VMULPS.BCST 12(DX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
-	VPMADDWD    Z11, Z5, Z5
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x05, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
-	VPMADDWD    Z11, Z4, Z4
-	VPMADDWD    Z11, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x05, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPMINUB     Z10, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPTERNLOGD  $0xf8, Z9, Z0, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (DI)
-	ADDQ        $+16, DX
-	ADDQ        $+64, DI
-	ADDQ        $+256, SI
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	VMOVUPS      (SI), Z0
-	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          short4back
-
-lanerare:
-	VMOVUPS      (SI), Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(SI), Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(SI), Z1
-	VMOVUPS      128(DX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(SI), Z3
-	VMOVUPS      192(DX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (DI)
-	JMP          laneback
-
-lanetailrare:
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (SI), K7, Z0
-	VMOVUPS.Z    (DX), K7, Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(SI), K7, Z1
-	VMOVUPS.Z    64(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z11, Z2, Z2
-	VPMADDWD     Z11, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x05, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(SI), K7, Z1
-	VMOVUPS.Z    128(DX), K7, Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(SI), K7, Z3
-	VMOVUPS.Z    192(DX), K7, Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z11, Z4, Z4
-	VPMADDWD     Z11, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x05, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPMINUB      Z10, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	KMOVQ        K0, K7
-	VMOVDQU8     Z2, K7, (DI)
-	JMP          lanetailback
-
-// func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpE2M1AVX512(SB), NOSPLIT, $0-64
-	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
-	// per group: Z7 scale, Z6 recip
-	// vector registers in use at once: 28
-	MOVQ         q+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scale+16(FP), DX
-	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+108(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+112(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VBROADCASTSS constantsAVX512<>+120(SB), Z10
-	VMOVUPS      constantsAVX512<>+124(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R10, R8
-	IMULQ R9, R8
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         R8, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (DX), Z7
-	VBROADCASTSS (BX), Z6
-	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
 	CMPQ         R9, $+256
 	JGE          groupfirst
 	CMPQ         R8, $+256
@@ -6793,22 +3429,22 @@ groupahead:
 	VCMPPS       $0x03, Z2, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
+	VPANDD       Z13, Z5, Z0
+	VPANDD       Z13, Z4, Z19
+	VPANDD       Z13, Z3, Z20
+	VPANDD       Z13, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
 	VPANDD       Z12, Z5, Z22
 	VPANDD       Z12, Z4, Z23
 	VPANDD       Z12, Z3, Z24
 	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -6863,22 +3499,22 @@ groupturn:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -6938,27 +3574,27 @@ grouploop:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -7029,27 +3665,27 @@ groupmeet3:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -7125,28 +3761,28 @@ grouppiece:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
+	VFMADD231PS  Z14, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
+	VFMADD231PS  Z14, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
+	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -7189,7 +3825,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7198,7 +3834,7 @@ groupdone:
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R9, $+8
@@ -7245,22 +3881,22 @@ short2ahead:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -7313,27 +3949,27 @@ short2loop:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -7359,7 +3995,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7368,7 +4004,7 @@ short2end:
 short4:
 	CMPQ              R9, $+4
 	JLT               short4end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R9, $+16
@@ -7415,22 +4051,22 @@ short4ahead:
 	VCMPPS            $0x03, Z0, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
+	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z2, Z21
+	VPANDD            Z13, Z1, Z22
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
 	VPANDD            Z12, Z1, Z26
 	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
+	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VFMADD231PS       Z14, Z22, Z26
+	VFMADD231PS       Z14, Z23, Z27
 	VPMADDWD          Z10, Z24, Z24
 	VPMADDWD          Z10, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
@@ -7485,27 +4121,27 @@ short4loop:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -7531,7 +4167,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7571,27 +4207,27 @@ laneloop:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
@@ -7652,28 +4288,28 @@ lanetail:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
+	VFMADD231PS  Z14, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z1, Z1
@@ -7697,7 +4333,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7733,27 +4369,27 @@ groupstream:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -7778,22 +4414,22 @@ grouplast:
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z1
+	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -7820,19 +4456,19 @@ grouprare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -7843,19 +4479,19 @@ grouprare:
 	VMOVUPS      128(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -7869,14 +4505,14 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -7992,20 +4628,20 @@ grouptailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -8017,20 +4653,20 @@ grouptailrare:
 	VMOVUPS.Z    128(SI), K7, Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z3
 	VDIVPS       Z7, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -8044,14 +4680,14 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -8094,27 +4730,27 @@ short2stream:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -8140,19 +4776,19 @@ short2rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VDIVPS       Z7, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -8163,19 +4799,19 @@ short2rare:
 	VMOVUPS      128(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VDIVPS       Z6, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z15, Z5, Z16
+	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -8189,14 +4825,14 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -8230,27 +4866,27 @@ short4stream:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -8276,19 +4912,19 @@ short4rare:
 	VMOVUPS      (SI), Z0
 	VDIVPS       Z7, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VDIVPS       Z6, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K2, Z16
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -8299,19 +4935,19 @@ short4rare:
 	VMOVUPS      128(SI), Z1
 	VDIVPS       Z5, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z16
-	VFMADD231PS  Z15, Z3, Z16
+	VFMADD231PS  Z14, Z3, Z16
 	VMOVAPS.Z    Z16, K3, Z16
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VDIVPS       Z4, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z17
-	VPMAXUD      Z13, Z17, Z17
+	VPANDD       Z13, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
 	VPANDD       Z12, Z3, Z18
-	VFMADD231PS  Z15, Z17, Z18
+	VFMADD231PS  Z14, Z17, Z18
 	VMOVAPS.Z    Z18, K4, Z18
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z16, Z16
@@ -8325,14 +4961,14 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -8342,20 +4978,20 @@ lanerare:
 	VMOVUPS      (DX), Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -8367,20 +5003,20 @@ lanerare:
 	VMOVUPS      128(DX), Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -8394,14 +5030,14 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -8412,10 +5048,10 @@ lanetailrare:
 	VMOVUPS.Z    (DX), K7, Z1
 	VDIVPS       Z1, Z0, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
@@ -8423,10 +5059,10 @@ lanetailrare:
 	VMOVUPS.Z    64(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K2
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
 	VPMADDWD     Z10, Z2, Z2
@@ -8439,10 +5075,10 @@ lanetailrare:
 	VMOVUPS.Z    128(DX), K7, Z3
 	VDIVPS       Z3, Z1, Z1
 	VCMPPS       $0x07, Z1, Z1, K3
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
@@ -8450,10 +5086,10 @@ lanetailrare:
 	VMOVUPS.Z    192(DX), K7, Z5
 	VDIVPS       Z5, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K4
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
 	VPMADDWD     Z10, Z4, Z4
@@ -8467,39 +5103,39 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+108(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+112(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VBROADCASTSS constantsAVX512<>+120(SB), Z10
-	VMOVUPS      constantsAVX512<>+124(SB), Z9
-	VMOVUPS      constantsAVX512<>+24(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+84(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z11
+	VBROADCASTSS constantsAVX512<>+92(SB), Z10
+	VMOVUPS      constantsAVX512<>+96(SB), Z9
+	VMOVUPS      constantsAVX512<>+12(SB), Z8
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -8519,7 +5155,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -8555,22 +5191,22 @@ groupahead:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -8617,22 +5253,22 @@ groupturn:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -8682,27 +5318,27 @@ grouploop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -8764,27 +5400,27 @@ groupmeet3:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -8850,28 +5486,28 @@ grouppiece:
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
+	VFMADD231PS  Z14, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
+	VFMADD231PS  Z14, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
+	VFMADD231PS  Z14, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
+	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -8913,7 +5549,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8922,7 +5558,7 @@ groupdone:
 short2:
 	CMPQ        R8, $+2
 	JLT         short2end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
 	CMPQ        R8, $+8
@@ -8949,22 +5585,22 @@ short2ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -9006,27 +5642,27 @@ short2loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -9051,7 +5687,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -9060,7 +5696,7 @@ short2end:
 short4:
 	CMPQ        R8, $+4
 	JLT         short4end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
 	CMPQ        R8, $+16
@@ -9087,22 +5723,22 @@ short4ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -9144,27 +5780,27 @@ short4loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -9189,7 +5825,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -9217,27 +5853,27 @@ laneloop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -9285,28 +5921,28 @@ lanetail:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
+	VFMADD231PS Z14, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z2, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
+	VFMADD231PS Z14, Z4, Z7
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
+	VFMADD231PS Z14, Z4, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -9330,7 +5966,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -9358,27 +5994,27 @@ groupstream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -9403,22 +6039,22 @@ grouplast:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z13, Z6, Z0
+	VPANDD      Z13, Z5, Z1
+	VPANDD      Z13, Z4, Z2
+	VPANDD      Z13, Z3, Z16
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z2, Z2
+	VPMAXUD     Z15, Z16, Z16
 	VPANDD      Z12, Z6, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z14, Z0, Z17
+	VFMADD231PS Z14, Z1, Z18
+	VFMADD231PS Z14, Z2, Z19
+	VFMADD231PS Z14, Z16, Z20
 	VPMADDWD    Z10, Z17, Z17
 	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
@@ -9444,19 +6080,19 @@ grouplast:
 grouprare:
 	VMOVUPS      (SI), Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -9467,19 +6103,19 @@ grouprare:
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -9494,14 +6130,14 @@ grouprare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          groupback
@@ -9602,20 +6238,20 @@ grouptailrare:
 	KMOVQ        K0, K7
 	VMOVUPS.Z    (SI), K7, Z0
 	VMULPS       Z7, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS.Z    64(SI), K7, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -9627,20 +6263,20 @@ grouptailrare:
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS.Z    128(SI), K7, Z1
 	VMULPS       Z7, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS.Z    192(SI), K7, Z3
 	VMULPS       Z7, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -9655,14 +6291,14 @@ grouptailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
@@ -9694,27 +6330,27 @@ short2stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -9738,19 +6374,19 @@ short2stream:
 short2rare:
 	VMOVUPS      (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMULPS.BCST  (DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -9761,19 +6397,19 @@ short2rare:
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMULPS.BCST  4(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -9788,14 +6424,14 @@ short2rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short2back
@@ -9817,27 +6453,27 @@ short4stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -9861,19 +6497,19 @@ short4stream:
 short4rare:
 	VMOVUPS      (SI), Z0
 	VMULPS.BCST  (DX), Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMULPS.BCST  4(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -9884,19 +6520,19 @@ short4rare:
 	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(SI), Z1
 	VMULPS.BCST  8(DX), Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMULPS.BCST  12(DX), Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -9911,14 +6547,14 @@ short4rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          short4back
@@ -9927,20 +6563,20 @@ lanerare:
 	VMOVUPS      (SI), Z0
 	VMOVUPS      (DX), Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      64(SI), Z1
 	VMOVUPS      64(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -9952,20 +6588,20 @@ lanerare:
 	VMOVUPS      128(SI), Z1
 	VMOVUPS      128(DX), Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
 	VMOVUPS      192(SI), Z3
 	VMOVUPS      192(DX), Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -9980,14 +6616,14 @@ lanerare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (DI)
 	JMP          laneback
@@ -9997,10 +6633,10 @@ lanetailrare:
 	VMOVUPS.Z    (SI), K7, Z0
 	VMOVUPS.Z    (DX), K7, Z1
 	VMULPS       Z1, Z0, Z0
-	VPANDD       Z14, Z0, Z1
-	VPMAXUD      Z13, Z1, Z1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
 	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z15, Z1, Z2
+	VFMADD231PS  Z14, Z1, Z2
 	VCMPPS       $0x07, Z0, Z0, K1
 	VMOVAPS.Z    Z2, K1, Z2
 	VMOVAPS.Z    Z0, K1, Z0
@@ -10008,10 +6644,10 @@ lanetailrare:
 	VMOVUPS.Z    64(SI), K7, Z1
 	VMOVUPS.Z    64(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K2
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
@@ -10024,10 +6660,10 @@ lanetailrare:
 	VMOVUPS.Z    128(SI), K7, Z1
 	VMOVUPS.Z    128(DX), K7, Z3
 	VMULPS       Z3, Z1, Z1
-	VPANDD       Z14, Z1, Z3
-	VPMAXUD      Z13, Z3, Z3
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
 	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z15, Z3, Z4
+	VFMADD231PS  Z14, Z3, Z4
 	VCMPPS       $0x07, Z1, Z1, K3
 	VMOVAPS.Z    Z4, K3, Z4
 	VMOVAPS.Z    Z1, K3, Z1
@@ -10035,10 +6671,10 @@ lanetailrare:
 	VMOVUPS.Z    192(SI), K7, Z3
 	VMOVUPS.Z    192(DX), K7, Z5
 	VMULPS       Z5, Z3, Z3
-	VPANDD       Z14, Z3, Z5
-	VPMAXUD      Z13, Z5, Z5
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z5, Z6
+	VFMADD231PS  Z14, Z5, Z6
 	VCMPPS       $0x07, Z3, Z3, K4
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
@@ -10053,40 +6689,40 @@ lanetailrare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+92(SB), Z1
+	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	KMOVQ        K0, K7
 	VMOVDQU8     Z2, K7, (DI)
 	JMP          lanetailback
 
-// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-64
+TEXT ·QuantizeFpE2M1PackedAVX512(SB), NOSPLIT, $0-56
 	// pointers: DI q, SI x, DX scale, BX recip, R8 elements left, R9 groups left, R10 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 scale, Z6 recip
 	// vector registers in use at once: 28
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         scale+16(FP), DX
 	MOVQ         recip+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+108(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+112(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VBROADCASTSS constantsAVX512<>+120(SB), Z10
-	VMOVUPS      constantsAVX512<>+24(SB), Z9
-	VBROADCASTSS constantsAVX512<>+188(SB), Z8
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+84(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z11
+	VBROADCASTSS constantsAVX512<>+92(SB), Z10
+	VMOVUPS      constantsAVX512<>+12(SB), Z9
+	VBROADCASTSS constantsAVX512<>+164(SB), Z8
+	MOVQ         groups+32(FP), R9
+	MOVQ         length+40(FP), R10
 	CMPQ         R10, $+1
 	JEQ          lanes
 	CMPQ         R10, $+32
@@ -10107,7 +6743,7 @@ groupbegin:
 	VBROADCASTSS (DX), Z7
 	VBROADCASTSS (BX), Z6
 	SUBQ         R9, R8
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R9, $+256
@@ -10163,22 +6799,22 @@ groupahead:
 	VCMPPS       $0x03, Z2, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouploop
-	VPANDD       Z14, Z5, Z0
-	VPANDD       Z14, Z4, Z19
-	VPANDD       Z14, Z3, Z20
-	VPANDD       Z14, Z2, Z21
-	VPMAXUD      Z13, Z0, Z0
-	VPMAXUD      Z13, Z19, Z19
-	VPMAXUD      Z13, Z20, Z20
-	VPMAXUD      Z13, Z21, Z21
+	VPANDD       Z13, Z5, Z0
+	VPANDD       Z13, Z4, Z19
+	VPANDD       Z13, Z3, Z20
+	VPANDD       Z13, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
 	VPANDD       Z12, Z5, Z22
 	VPANDD       Z12, Z4, Z23
 	VPANDD       Z12, Z3, Z24
 	VPANDD       Z12, Z2, Z25
-	VFMADD231PS  Z15, Z0, Z22
-	VFMADD231PS  Z15, Z19, Z23
-	VFMADD231PS  Z15, Z20, Z24
-	VFMADD231PS  Z15, Z21, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -10234,22 +6870,22 @@ groupturn:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               groupturned
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -10310,27 +6946,27 @@ grouploop:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -10402,27 +7038,27 @@ groupmeet3:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -10499,28 +7135,28 @@ grouppiece:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
+	VFMADD231PS  Z14, Z0, Z5
 	CMPQ         R8, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	CMPQ         R8, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z0, Z17
+	VFMADD231PS  Z14, Z0, Z17
 	CMPQ         R8, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z18
-	VFMADD231PS  Z15, Z0, Z18
+	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -10572,7 +7208,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10581,7 +7217,7 @@ groupdone:
 short2:
 	CMPQ              R9, $+2
 	JLT               short2end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R9, $+8
@@ -10628,22 +7264,22 @@ short2ahead:
 	VCMPPS            $0x03, Z2, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VPANDD            Z14, Z5, Z0
-	VPANDD            Z14, Z4, Z19
-	VPANDD            Z14, Z3, Z20
-	VPANDD            Z14, Z2, Z21
-	VPMAXUD           Z13, Z0, Z0
-	VPMAXUD           Z13, Z19, Z19
-	VPMAXUD           Z13, Z20, Z20
-	VPMAXUD           Z13, Z21, Z21
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
 	VPANDD            Z12, Z5, Z22
 	VPANDD            Z12, Z4, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
-	VFMADD231PS       Z15, Z0, Z22
-	VFMADD231PS       Z15, Z19, Z23
-	VFMADD231PS       Z15, Z20, Z24
-	VFMADD231PS       Z15, Z21, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -10697,27 +7333,27 @@ short2loop:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -10744,7 +7380,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10753,7 +7389,7 @@ short2end:
 short4:
 	CMPQ              R9, $+4
 	JLT               short4end
-	MOVQ              ahead+56(FP), CX
+	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R9, $+16
@@ -10800,22 +7436,22 @@ short4ahead:
 	VCMPPS            $0x03, Z0, Z1, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VPANDD            Z14, Z3, Z16
-	VPANDD            Z14, Z2, Z21
-	VPANDD            Z14, Z1, Z22
-	VPANDD            Z14, Z0, Z23
-	VPMAXUD           Z13, Z16, Z16
-	VPMAXUD           Z13, Z21, Z21
-	VPMAXUD           Z13, Z22, Z22
-	VPMAXUD           Z13, Z23, Z23
+	VPANDD            Z13, Z3, Z16
+	VPANDD            Z13, Z2, Z21
+	VPANDD            Z13, Z1, Z22
+	VPANDD            Z13, Z0, Z23
+	VPMAXUD           Z15, Z16, Z16
+	VPMAXUD           Z15, Z21, Z21
+	VPMAXUD           Z15, Z22, Z22
+	VPMAXUD           Z15, Z23, Z23
 	VPANDD            Z12, Z3, Z24
 	VPANDD            Z12, Z2, Z25
 	VPANDD            Z12, Z1, Z26
 	VPANDD            Z12, Z0, Z27
-	VFMADD231PS       Z15, Z16, Z24
-	VFMADD231PS       Z15, Z21, Z25
-	VFMADD231PS       Z15, Z22, Z26
-	VFMADD231PS       Z15, Z23, Z27
+	VFMADD231PS       Z14, Z16, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VFMADD231PS       Z14, Z22, Z26
+	VFMADD231PS       Z14, Z23, Z27
 	VPMADDWD          Z10, Z24, Z24
 	VPMADDWD          Z10, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
@@ -10871,27 +7507,27 @@ short4loop:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -10918,7 +7554,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -10958,27 +7594,27 @@ laneloop:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanerare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
 	VPACKSSDW    Z3, Z2, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
-	VFMADD231PS  Z15, Z0, Z3
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
@@ -11040,28 +7676,28 @@ lanetail:
 	VCMPPS       $0x03, Z5, Z4, K2
 	KORTESTQ     K1, K2
 	JNE          lanetailrare
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z1
-	VFMADD231PS  Z15, Z0, Z1
+	VFMADD231PS  Z14, Z0, Z1
 	CMPQ         R8, $+17
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z15, Z0, Z6
+	VFMADD231PS  Z14, Z0, Z6
 	CMPQ         R8, $+33
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z7
-	VFMADD231PS  Z15, Z0, Z7
+	VFMADD231PS  Z14, Z0, Z7
 	CMPQ         R8, $+49
 	JLT          lanetailnarrow
-	VPANDD       Z14, Z5, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z1, Z1
@@ -11092,7 +7728,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+48(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -11128,27 +7764,27 @@ groupstream:
 	VCMPPS       $0x03, Z4, Z3, K2
 	KORTESTQ     K1, K2
 	JNE          grouprare
-	VPANDD       Z14, Z1, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z1, Z5
-	VFMADD231PS  Z15, Z0, Z5
-	VPANDD       Z14, Z2, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
 	VPACKSSDW    Z2, Z1, Z1
-	VPANDD       Z14, Z3, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
-	VFMADD231PS  Z15, Z0, Z2
-	VPANDD       Z14, Z4, Z0
-	VPMAXUD      Z13, Z0, Z0
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
-	VFMADD231PS  Z15, Z0, Z16
+	VFMADD231PS  Z14, Z0, Z16
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
@@ -11174,22 +7810,22 @@ grouplast:
 	VCMPPS      $0x03, Z2, Z3, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z5, Z0
-	VPANDD      Z14, Z4, Z1
-	VPANDD      Z14, Z3, Z16
-	VPANDD      Z14, Z2, Z17
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z1
+	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
 	VPANDD      Z12, Z2, Z21
-	VFMADD231PS Z15, Z0, Z18
-	VFMADD231PS Z15, Z1, Z19
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -11217,19 +7853,19 @@ grouprare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -11240,19 +7876,19 @@ grouprare:
 	VMOVUPS     128(SI), Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VDIVPS      Z7, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z5, Z16
+	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -11381,20 +8017,20 @@ grouptailrare:
 	VMOVUPS.Z   (SI), K7, Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -11406,20 +8042,20 @@ grouptailrare:
 	VMOVUPS.Z   128(SI), K7, Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z3
 	VDIVPS      Z7, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z5, Z16
+	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -11481,27 +8117,27 @@ short2stream:
 	VCMPPS            $0x03, Z4, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short2rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z5
-	VFMADD231PS       Z15, Z0, Z5
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z4, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
-	VFMADD231PS       Z15, Z0, Z16
+	VFMADD231PS       Z14, Z0, Z16
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
@@ -11528,19 +8164,19 @@ short2rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VDIVPS      Z7, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -11551,19 +8187,19 @@ short2rare:
 	VMOVUPS     128(SI), Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VDIVPS      Z6, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z5, Z16
+	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -11610,27 +8246,27 @@ short4stream:
 	VCMPPS            $0x03, Z16, Z3, K2
 	KORTESTQ          K1, K2
 	JNE               short4rare
-	VPANDD            Z14, Z1, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z1, Z17
-	VFMADD231PS       Z15, Z0, Z17
-	VPANDD            Z14, Z2, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z17
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z17, Z17
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z17, Z17
 	VPSRLW            $0x0c, Z17, Z17
 	VPACKSSDW         Z2, Z1, Z1
-	VPANDD            Z14, Z3, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
-	VFMADD231PS       Z15, Z0, Z2
-	VPANDD            Z14, Z16, Z0
-	VPMAXUD           Z13, Z0, Z0
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z16, Z0
+	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z16, Z18
-	VFMADD231PS       Z15, Z0, Z18
+	VFMADD231PS       Z14, Z0, Z18
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z18, Z18
 	VPACKSSDW         Z18, Z2, Z2
@@ -11657,19 +8293,19 @@ short4rare:
 	VMOVUPS     (SI), Z0
 	VDIVPS      Z7, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VDIVPS      Z6, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z3, Z16
+	VFMADD231PS Z14, Z3, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -11680,19 +8316,19 @@ short4rare:
 	VMOVUPS     128(SI), Z1
 	VDIVPS      Z5, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z15, Z3, Z16
+	VFMADD231PS Z14, Z3, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VDIVPS      Z4, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z17
-	VPMAXUD     Z13, Z17, Z17
+	VPANDD      Z13, Z3, Z17
+	VPMAXUD     Z15, Z17, Z17
 	VPANDD      Z12, Z3, Z18
-	VFMADD231PS Z15, Z17, Z18
+	VFMADD231PS Z14, Z17, Z18
 	VMOVAPS.Z   Z18, K1, Z18
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z16, Z16
@@ -11715,20 +8351,20 @@ lanerare:
 	VMOVUPS     (DX), Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     64(DX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -11740,20 +8376,20 @@ lanerare:
 	VMOVUPS     128(DX), Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VMOVUPS     192(DX), Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -11777,10 +8413,10 @@ lanetailrare:
 	VMOVUPS.Z   (DX), K7, Z1
 	VDIVPS      Z1, Z0, Z0
 	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	KSHIFTRQ    $0x10, K0, K7
@@ -11788,10 +8424,10 @@ lanetailrare:
 	VMOVUPS.Z   64(DX), K7, Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VPMADDWD    Z10, Z2, Z2
@@ -11804,10 +8440,10 @@ lanetailrare:
 	VMOVUPS.Z   128(DX), K7, Z3
 	VDIVPS      Z3, Z1, Z1
 	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
@@ -11815,10 +8451,10 @@ lanetailrare:
 	VMOVUPS.Z   192(DX), K7, Z5
 	VDIVPS      Z5, Z3, Z3
 	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
 	VPMADDWD    Z10, Z4, Z4
@@ -11843,26 +8479,26 @@ lanetailrare:
 	VMOVDQU8    Y0, K7, (DI)
 	JMP         lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-56
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedAVX512(SB), NOSPLIT, $0-48
 	// pointers: DI q, SI x, DX recip, BX elements left, R8 groups left, R9 length
-	// per call: Z15 0x4a80fed6, Z14 0x7f800000, Z13 0x3f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
 	// per group: Z7 recip
 	// vector registers in use at once: 25
 	MOVQ         q+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         recip+16(FP), DX
-	VBROADCASTSS constantsAVX512<>+108(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+112(SB), Z13
-	VBROADCASTSS constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+116(SB), Z11
-	VBROADCASTSS constantsAVX512<>+120(SB), Z10
-	VMOVUPS      constantsAVX512<>+24(SB), Z9
-	VBROADCASTSS constantsAVX512<>+188(SB), Z8
-	MOVQ         groups+32(FP), R8
-	MOVQ         length+40(FP), R9
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+84(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z11
+	VBROADCASTSS constantsAVX512<>+92(SB), Z10
+	VMOVUPS      constantsAVX512<>+12(SB), Z9
+	VBROADCASTSS constantsAVX512<>+164(SB), Z8
+	MOVQ         groups+24(FP), R8
+	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -11882,7 +8518,7 @@ groupbegin:
 	JLT          grouptomeet
 	VBROADCASTSS (DX), Z7
 	SUBQ         R8, BX
-	MOVQ         ahead+48(FP), CX
+	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -11918,22 +8554,22 @@ groupahead:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -11981,22 +8617,22 @@ groupturn:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         groupturned
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPANDD      Z14, Z3, Z20
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
-	VPMAXUD     Z13, Z20, Z20
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPANDD      Z13, Z3, Z20
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
+	VPMAXUD     Z15, Z20, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
 	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
-	VFMADD231PS Z15, Z20, Z24
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
+	VFMADD231PS Z14, Z20, Z24
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -12047,27 +8683,27 @@ grouploop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -12130,27 +8766,27 @@ groupmeet3:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         groupmeetrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -12217,28 +8853,28 @@ grouppiece:
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
 	JNE          grouptailrare
-	VPANDD       Z14, Z0, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z0, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z15, Z4, Z5
+	VFMADD231PS  Z14, Z4, Z5
 	CMPQ         BX, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z1, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z15, Z4, Z6
+	VFMADD231PS  Z14, Z4, Z6
 	CMPQ         BX, $+33
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z2, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z2, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z15, Z4, Z16
+	VFMADD231PS  Z14, Z4, Z16
 	CMPQ         BX, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z3, Z4
-	VPMAXUD      Z13, Z4, Z4
+	VPANDD       Z13, Z3, Z4
+	VPMAXUD      Z15, Z4, Z4
 	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z15, Z4, Z17
+	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -12289,7 +8925,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12298,7 +8934,7 @@ groupdone:
 short2:
 	CMPQ        R8, $+2
 	JLT         short2end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
 	CMPQ        R8, $+8
@@ -12325,22 +8961,22 @@ short2ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short2loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -12383,27 +9019,27 @@ short2loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -12429,7 +9065,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12438,7 +9074,7 @@ short2end:
 short4:
 	CMPQ        R8, $+4
 	JLT         short4end
-	MOVQ        ahead+48(FP), CX
+	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
 	CMPQ        R8, $+16
@@ -12465,22 +9101,22 @@ short4ahead:
 	VCMPPS      $0x03, Z4, Z5, K2
 	KORTESTQ    K1, K2
 	JNE         short4loop
-	VPANDD      Z14, Z7, Z16
-	VPANDD      Z14, Z6, Z17
-	VPANDD      Z14, Z5, Z18
-	VPANDD      Z14, Z4, Z19
-	VPMAXUD     Z13, Z16, Z16
-	VPMAXUD     Z13, Z17, Z17
-	VPMAXUD     Z13, Z18, Z18
-	VPMAXUD     Z13, Z19, Z19
+	VPANDD      Z13, Z7, Z16
+	VPANDD      Z13, Z6, Z17
+	VPANDD      Z13, Z5, Z18
+	VPANDD      Z13, Z4, Z19
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPMAXUD     Z15, Z18, Z18
+	VPMAXUD     Z15, Z19, Z19
 	VPANDD      Z12, Z7, Z20
 	VPANDD      Z12, Z6, Z21
 	VPANDD      Z12, Z5, Z22
 	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z15, Z16, Z20
-	VFMADD231PS Z15, Z17, Z21
-	VFMADD231PS Z15, Z18, Z22
-	VFMADD231PS Z15, Z19, Z23
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VFMADD231PS Z14, Z18, Z22
+	VFMADD231PS Z14, Z19, Z23
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -12523,27 +9159,27 @@ short4loop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -12569,7 +9205,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12597,27 +9233,27 @@ laneloop:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanerare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -12666,28 +9302,28 @@ lanetail:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanetailrare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
+	VFMADD231PS Z14, Z4, Z5
 	CMPQ        BX, $+17
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	CMPQ        BX, $+33
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z2, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z2, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z2, Z7
-	VFMADD231PS Z15, Z4, Z7
+	VFMADD231PS Z14, Z4, Z7
 	CMPQ        BX, $+49
 	JLT         lanetailnarrow
-	VPANDD      Z14, Z3, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z3, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z15, Z4, Z16
+	VFMADD231PS Z14, Z4, Z16
 
 lanetailnarrow:
 	VPMADDWD   Z10, Z5, Z5
@@ -12718,7 +9354,7 @@ lanetailnarrow:
 
 lanetailback:
 laneend:
-	MOVQ  ahead+48(FP), AX
+	MOVQ  ahead+40(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -12746,27 +9382,27 @@ groupstream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         grouprare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -12792,22 +9428,22 @@ grouplast:
 	VCMPPS      $0x03, Z3, Z4, K2
 	KORTESTQ    K1, K2
 	JNE         grouploop
-	VPANDD      Z14, Z6, Z0
-	VPANDD      Z14, Z5, Z1
-	VPANDD      Z14, Z4, Z2
-	VPANDD      Z14, Z3, Z16
-	VPMAXUD     Z13, Z0, Z0
-	VPMAXUD     Z13, Z1, Z1
-	VPMAXUD     Z13, Z2, Z2
-	VPMAXUD     Z13, Z16, Z16
+	VPANDD      Z13, Z6, Z0
+	VPANDD      Z13, Z5, Z1
+	VPANDD      Z13, Z4, Z2
+	VPANDD      Z13, Z3, Z16
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z2, Z2
+	VPMAXUD     Z15, Z16, Z16
 	VPANDD      Z12, Z6, Z17
 	VPANDD      Z12, Z5, Z18
 	VPANDD      Z12, Z4, Z19
 	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z15, Z0, Z17
-	VFMADD231PS Z15, Z1, Z18
-	VFMADD231PS Z15, Z2, Z19
-	VFMADD231PS Z15, Z16, Z20
+	VFMADD231PS Z14, Z0, Z17
+	VFMADD231PS Z14, Z1, Z18
+	VFMADD231PS Z14, Z2, Z19
+	VFMADD231PS Z14, Z16, Z20
 	VPMADDWD    Z10, Z17, Z17
 	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
@@ -12834,19 +9470,19 @@ grouplast:
 grouprare:
 	VMOVUPS     (SI), Z0
 	VMULPS      Z7, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -12857,19 +9493,19 @@ grouprare:
 	VPACKSSDW   Z1, Z0, Z0
 	VMOVUPS     128(SI), Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VMULPS      Z7, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -12984,20 +9620,20 @@ grouptailrare:
 	KMOVQ       K0, K7
 	VMOVUPS.Z   (SI), K7, Z0
 	VMULPS      Z7, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	KSHIFTRQ    $0x10, K0, K7
 	VMOVUPS.Z   64(SI), K7, Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -13009,20 +9645,20 @@ grouptailrare:
 	KSHIFTRQ    $0x20, K0, K7
 	VMOVUPS.Z   128(SI), K7, Z1
 	VMULPS      Z7, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	KSHIFTRQ    $0x30, K0, K7
 	VMOVUPS.Z   192(SI), K7, Z3
 	VMULPS      Z7, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -13074,27 +9710,27 @@ short2stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short2rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -13119,19 +9755,19 @@ short2stream:
 short2rare:
 	VMOVUPS     (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VMULPS.BCST (DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -13142,19 +9778,19 @@ short2rare:
 	VPACKSSDW   Z1, Z0, Z0
 	VMOVUPS     128(SI), Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 4(DX), Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -13190,27 +9826,27 @@ short4stream:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         short4rare
-	VPANDD      Z14, Z0, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VPANDD      Z13, Z0, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z15, Z4, Z5
-	VPANDD      Z14, Z1, Z4
-	VPMAXUD     Z13, Z4, Z4
+	VFMADD231PS Z14, Z4, Z5
+	VPANDD      Z13, Z1, Z4
+	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z15, Z4, Z6
+	VFMADD231PS Z14, Z4, Z6
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
 	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z14, Z2, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z2, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z15, Z1, Z4
-	VPANDD      Z14, Z3, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VFMADD231PS Z14, Z1, Z4
+	VPANDD      Z13, Z3, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z1, Z6
+	VFMADD231PS Z14, Z1, Z6
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
@@ -13235,19 +9871,19 @@ short4stream:
 short4rare:
 	VMOVUPS     (SI), Z0
 	VMULPS.BCST (DX), Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VMULPS.BCST 4(DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -13258,19 +9894,19 @@ short4rare:
 	VPACKSSDW   Z1, Z0, Z0
 	VMOVUPS     128(SI), Z1
 	VMULPS.BCST 8(DX), Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VMULPS.BCST 12(DX), Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -13293,20 +9929,20 @@ lanerare:
 	VMOVUPS     (SI), Z0
 	VMOVUPS     (DX), Z1
 	VMULPS      Z1, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
 	VMOVUPS     64(SI), Z1
 	VMOVUPS     64(DX), Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -13318,20 +9954,20 @@ lanerare:
 	VMOVUPS     128(SI), Z1
 	VMOVUPS     128(DX), Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
 	VMOVUPS     192(SI), Z3
 	VMOVUPS     192(DX), Z5
 	VMULPS      Z5, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -13355,10 +9991,10 @@ lanetailrare:
 	VMOVUPS.Z   (SI), K7, Z0
 	VMOVUPS.Z   (DX), K7, Z1
 	VMULPS      Z1, Z0, Z0
-	VPANDD      Z14, Z0, Z1
-	VPMAXUD     Z13, Z1, Z1
+	VPANDD      Z13, Z0, Z1
+	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z15, Z1, Z2
+	VFMADD231PS Z14, Z1, Z2
 	VCMPPS      $0x07, Z0, Z0, K1
 	VMOVAPS.Z   Z2, K1, Z2
 	VMOVAPS.Z   Z0, K1, Z0
@@ -13366,10 +10002,10 @@ lanetailrare:
 	VMOVUPS.Z   64(SI), K7, Z1
 	VMOVUPS.Z   64(DX), K7, Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -13382,10 +10018,10 @@ lanetailrare:
 	VMOVUPS.Z   128(SI), K7, Z1
 	VMOVUPS.Z   128(DX), K7, Z3
 	VMULPS      Z3, Z1, Z1
-	VPANDD      Z14, Z1, Z3
-	VPMAXUD     Z13, Z3, Z3
+	VPANDD      Z13, Z1, Z3
+	VPMAXUD     Z15, Z3, Z3
 	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z15, Z3, Z4
+	VFMADD231PS Z14, Z3, Z4
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
@@ -13393,10 +10029,10 @@ lanetailrare:
 	VMOVUPS.Z   192(SI), K7, Z3
 	VMOVUPS.Z   192(DX), K7, Z5
 	VMULPS      Z5, Z3, Z3
-	VPANDD      Z14, Z3, Z5
-	VPMAXUD     Z13, Z5, Z5
+	VPANDD      Z13, Z3, Z5
+	VPMAXUD     Z15, Z5, Z5
 	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z15, Z5, Z6
+	VFMADD231PS Z14, Z5, Z6
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
@@ -13422,52 +10058,46 @@ lanetailrare:
 	VMOVDQU8    Y0, K7, (DI)
 	JMP         lanetailback
 
-DATA constantsAVX512<>+0(SB)/4, $0x4980fb98
-DATA constantsAVX512<>+4(SB)/4, $0x7f800000
-DATA constantsAVX512<>+8(SB)/4, $0x3c800000
-DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+16(SB)/4, $0x00010010
-DATA constantsAVX512<>+20(SB)/4, $0x80808080
-DATA constantsAVX512<>+24(SB)/4, $0x00000000
-DATA constantsAVX512<>+28(SB)/4, $0x00000004
-DATA constantsAVX512<>+32(SB)/4, $0x00000008
-DATA constantsAVX512<>+36(SB)/4, $0x0000000c
-DATA constantsAVX512<>+40(SB)/4, $0x00000001
-DATA constantsAVX512<>+44(SB)/4, $0x00000005
-DATA constantsAVX512<>+48(SB)/4, $0x00000009
-DATA constantsAVX512<>+52(SB)/4, $0x0000000d
-DATA constantsAVX512<>+56(SB)/4, $0x00000002
-DATA constantsAVX512<>+60(SB)/4, $0x00000006
-DATA constantsAVX512<>+64(SB)/4, $0x0000000a
-DATA constantsAVX512<>+68(SB)/4, $0x0000000e
-DATA constantsAVX512<>+72(SB)/4, $0x00000003
-DATA constantsAVX512<>+76(SB)/4, $0x00000007
-DATA constantsAVX512<>+80(SB)/4, $0x0000000b
-DATA constantsAVX512<>+84(SB)/4, $0x0000000f
-DATA constantsAVX512<>+88(SB)/4, $0x01010101
-DATA constantsAVX512<>+92(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+96(SB)/4, $0x4a00fde8
-DATA constantsAVX512<>+100(SB)/4, $0x38800000
-DATA constantsAVX512<>+104(SB)/4, $0x00010020
-DATA constantsAVX512<>+108(SB)/4, $0x4a80fed6
-DATA constantsAVX512<>+112(SB)/4, $0x3f800000
-DATA constantsAVX512<>+116(SB)/4, $0x08080808
-DATA constantsAVX512<>+120(SB)/4, $0x00401000
-DATA constantsAVX512<>+124(SB)/4, $0x3c383000
-DATA constantsAVX512<>+128(SB)/4, $0x4c484440
-DATA constantsAVX512<>+132(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+136(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+140(SB)/4, $0x3c383000
-DATA constantsAVX512<>+144(SB)/4, $0x4c484440
-DATA constantsAVX512<>+148(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+152(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+156(SB)/4, $0x3c383000
-DATA constantsAVX512<>+160(SB)/4, $0x4c484440
-DATA constantsAVX512<>+164(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+168(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+172(SB)/4, $0x3c383000
-DATA constantsAVX512<>+176(SB)/4, $0x4c484440
-DATA constantsAVX512<>+180(SB)/4, $0xbcb8b080
-DATA constantsAVX512<>+184(SB)/4, $0xccc8c4c0
-DATA constantsAVX512<>+188(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $192
+DATA constantsAVX512<>+0(SB)/4, $0x7f800000
+DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+8(SB)/4, $0x80808080
+DATA constantsAVX512<>+12(SB)/4, $0x00000000
+DATA constantsAVX512<>+16(SB)/4, $0x00000004
+DATA constantsAVX512<>+20(SB)/4, $0x00000008
+DATA constantsAVX512<>+24(SB)/4, $0x0000000c
+DATA constantsAVX512<>+28(SB)/4, $0x00000001
+DATA constantsAVX512<>+32(SB)/4, $0x00000005
+DATA constantsAVX512<>+36(SB)/4, $0x00000009
+DATA constantsAVX512<>+40(SB)/4, $0x0000000d
+DATA constantsAVX512<>+44(SB)/4, $0x00000002
+DATA constantsAVX512<>+48(SB)/4, $0x00000006
+DATA constantsAVX512<>+52(SB)/4, $0x0000000a
+DATA constantsAVX512<>+56(SB)/4, $0x0000000e
+DATA constantsAVX512<>+60(SB)/4, $0x00000003
+DATA constantsAVX512<>+64(SB)/4, $0x00000007
+DATA constantsAVX512<>+68(SB)/4, $0x0000000b
+DATA constantsAVX512<>+72(SB)/4, $0x0000000f
+DATA constantsAVX512<>+76(SB)/4, $0x01010101
+DATA constantsAVX512<>+80(SB)/4, $0x3f800000
+DATA constantsAVX512<>+84(SB)/4, $0x4a80fed6
+DATA constantsAVX512<>+88(SB)/4, $0x08080808
+DATA constantsAVX512<>+92(SB)/4, $0x00401000
+DATA constantsAVX512<>+96(SB)/4, $0x3c383000
+DATA constantsAVX512<>+100(SB)/4, $0x4c484440
+DATA constantsAVX512<>+104(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+108(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+112(SB)/4, $0x3c383000
+DATA constantsAVX512<>+116(SB)/4, $0x4c484440
+DATA constantsAVX512<>+120(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+124(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+128(SB)/4, $0x3c383000
+DATA constantsAVX512<>+132(SB)/4, $0x4c484440
+DATA constantsAVX512<>+136(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+140(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+144(SB)/4, $0x3c383000
+DATA constantsAVX512<>+148(SB)/4, $0x4c484440
+DATA constantsAVX512<>+152(SB)/4, $0xbcb8b080
+DATA constantsAVX512<>+156(SB)/4, $0xccc8c4c0
+DATA constantsAVX512<>+160(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+164(SB)/4, $0x10011001
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $168

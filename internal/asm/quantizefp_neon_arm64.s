@@ -4,3810 +4,37 @@
 
 #include "textflag.h"
 
-// func QuantizeFpE4M3NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpFloat8NEON(q *uint8, x *float32, scale *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE4M3NEON(SB), NOSPLIT, $216-64
+TEXT ·QuantizeFpFloat8NEON(SB), NOSPLIT, $216-80
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V0 most, V15 0x4980fb98, V14 0x7f800000, V13 0x3c800000, V12 0x7fffffff, V1 And, V1 UMax, V0 And, V0 MulAdd, V1 Halves, V11 ShuffledU8, V10 0x80808080
-	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 19
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD $1233189784, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
-	MOVD $1015021568, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	FMOVS most+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VFMLA V15.S4, V1.S4, V0.S4
-	VUZP1 V0.H8, V0.H8, V1.H8
-	VUZP2 V0.H8, V0.H8, V0.H8
-	VUSRA $4, V0.H8, V1.H8
-	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
-	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
-	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R2, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R1), F0
-	WORD $0x6e29dc02 // fmul v2.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R1), F0
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R1), F0
-	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V15.S4, V0.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V7.H8, V2.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $4, V1.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VAND V14.B16, V4.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V15.S4, V1.S4, V3.S4
-	VAND V14.B16, V5.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V5.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V3.H8, V1.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $4, V3.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 64(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V14.B16, V5.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V8.B16
-	VFMLA V15.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $4, V1.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $4, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	WORD $0x6e29fcc6 // fdiv v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V17.B16
-	VUMAX V13.S4, V17.S4, V17.S4
-	VAND V12.B16, V6.B16, V18.B16
-	VFMLA V15.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V6.B16, V16.B16, V6.B16
-	VUZP1 V18.H8, V7.H8, V17.H8
-	VUZP2 V18.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V17.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a25 // sqxtun2 v5.16b, v17.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $4, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	WORD $0x6e29fcc6 // fdiv v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V17.B16
-	VUMAX V13.S4, V17.S4, V17.S4
-	VAND V12.B16, V6.B16, V18.B16
-	VFMLA V15.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V6.B16, V16.B16, V6.B16
-	VUZP1 V18.H8, V7.H8, V17.H8
-	VUZP2 V18.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V17.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a25 // sqxtun2 v5.16b, v17.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
-	ADD R8, R3, R3
-	MOVD R4, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	FMOVQ 16(R2), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $4, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	FMOVQ 48(R2), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V9.B16
-	VUMAX V13.S4, V9.S4, V9.S4
-	VAND V12.B16, V6.B16, V16.B16
-	VFMLA V15.S4, V9.S4, V16.S4
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V16.H8, V7.H8, V9.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V9.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212925 // sqxtun2 v5.16b, v9.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $4, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V9.B16
-	VUMAX V13.S4, V9.S4, V9.S4
-	VAND V12.B16, V6.B16, V16.B16
-	VFMLA V15.S4, V9.S4, V16.S4
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V16.H8, V7.H8, V9.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V9.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212925 // sqxtun2 v5.16b, v9.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B lanetailback
-
-// func QuantizeFpPowerOfTwoE4M3NEON(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpPowerOfTwoE4M3NEON(SB), NOSPLIT, $152-56
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
-	// per call: V0 most, V15 0x4980fb98, V14 0x7f800000, V13 0x3c800000, V12 0x7fffffff, V1 And, V1 UMax, V0 And, V0 MulAdd, V1 Halves, V11 ShuffledU8, V10 0x80808080
-	// per group: V9 recip
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
-	MOVD $1233189784, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
-	MOVD $1015021568, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	FMOVS most+24(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VFMLA V15.S4, V1.S4, V0.S4
-	VUZP1 V0.H8, V0.H8, V1.H8
-	VUZP2 V0.H8, V0.H8, V0.H8
-	VUSRA $4, V0.H8, V1.H8
-	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
-	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
-	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
-	MOVD R5, R4
-groupbegin:
-	CMP $16, R3
-	BLT grouptail
-	CMP $16, R4
-	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	SUB R4, R3, R3
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 16(R1), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 48(R1), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouprare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE grouploop
-groupwhole:
-	ADD R4, R3, R3
-	CBZ R4, groupnext
-	CMP $16, R3
-	BLT grouptail
-grouptomeet:
-	VLD1R (R2), [V9.S4]
-groupmeet:
-	MOVD R4, R6
-	MOVD R2, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R1), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R1), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS groupmeetrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R3, R3
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R3
-	BLT grouptail
-	CMP $16, R4
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R3, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	CMP $1, R4
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
-grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
-	BGE grouppiece
-	MOVD R4, R3
-grouppiece:
-	VLD1R (R2), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 48(RSP), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R2, R2
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R3
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R1), F3
-	FMOVQ 48(R2), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $4, V7.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $4, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V15.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V17.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R4, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $4, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V15.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V17.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	FMOVQ 16(R2), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $4, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	FMOVQ 48(R2), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V9.B16
-	VFMLA V15.S4, V8.S4, V9.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V9.B16, V8.B16, V9.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V9.H8, V5.H8, V16.H8
-	VUZP2 V9.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V16.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a06 // sqxtun2 v6.16b, v16.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $4, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V9.B16
-	VFMLA V15.S4, V8.S4, V9.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V9.B16, V8.B16, V9.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V9.H8, V5.H8, V16.H8
-	VUZP2 V9.H8, V5.H8, V5.H8
-	VUSRA $4, V5.H8, V16.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a06 // sqxtun2 v6.16b, v16.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B lanetailback
-
-// func QuantizeFpE5M2NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpE5M2NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V0 most, V15 0x4a00fde8, V14 0x7f800000, V13 0x38800000, V12 0x7fffffff, V1 And, V1 UMax, V0 And, V0 MulAdd, V1 Halves, V11 ShuffledU8, V10 0x80808080
-	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 19
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scale+16(FP), R2
-	MOVD recip+24(FP), R3
-	MOVD $1241578984, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
-	MOVD $947912704, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	FMOVS most+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VFMLA V15.S4, V1.S4, V0.S4
-	VUZP1 V0.H8, V0.H8, V1.H8
-	VUZP2 V0.H8, V0.H8, V0.H8
-	VUSRA $5, V0.H8, V1.H8
-	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
-	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
-	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R4
-	MUL R5, R4, R4
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	SUB R5, R4, R4
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R1), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R1), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R1), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	ADD R5, R4, R4
-	CBZ R5, groupnext
-	CMP $16, R4
-	BLT grouptail
-grouptomeet:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R2, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V1.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V1.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R1), F0
-	WORD $0x6e29dc02 // fmul v2.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V2.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R1), F0
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V3.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R1), F0
-	WORD $0x6e29dc04 // fmul v4.4s, v0.4s, v9.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V8.S4, V4.S4, V0.S4
-	VFMLS V9.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS groupmeetrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R4
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R4, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R4, R7
-	MOVD R4, R8
-grouppieces:
-	MOVD R8, R4
-	CMP R4, R5
-	BGE grouppiece
-	MOVD R5, R4
-grouppiece:
-	VLD1R (R2), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R4, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R4, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R4, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 48(RSP), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 64(RSP), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 80(RSP), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouptailrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	CMP $5, R4
-	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT grouptailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V15.S4, V0.S4, V16.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V0.H8
-	VUZP2 V2.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V7.H8, V2.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V2.H8
-	VUZP2 V4.H8, V3.H8, V3.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V3.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R4, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R4, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R4, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R4, R0, R0
-	ADD R4<<2, R1, R1
-	SUB R4, R5, R5
-	SUB R4, R8, R8
-	SUB R4, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R4
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R4
-	CMP $16, R4
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R2), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 16(R2), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 32(R2), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 48(R2), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $5, V1.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VAND V14.B16, V4.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V15.S4, V1.S4, V3.S4
-	VAND V14.B16, V5.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V5.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V3.H8, V1.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $5, V3.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, (R0)
-laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE laneloop
-lanetail:
-	CBZ R4, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R4, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R4, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R4, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R4, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R4, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R4, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R4, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R4, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 160(RSP)
-	FMOVQ F31, 176(RSP)
-	FMOVQ F31, 192(RSP)
-	FMOVQ F31, 208(RSP)
-	MOVD R3, R16
-	ADD $160, RSP, R17
-	TBZ $3, R4, piece17
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece17:
-	TBZ $2, R4, piece18
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece18:
-	TBZ $1, R4, piece19
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece19:
-	TBZ $0, R4, piece20
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece20:
-	FMOVQ 32(RSP), F0
-	FMOVQ 160(RSP), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 96(RSP), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 48(RSP), F0
-	FMOVQ 176(RSP), F1
-	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
-	FMOVQ 112(RSP), F4
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V4.S4, V3.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V3.S4
-	FMOVQ 64(RSP), F0
-	FMOVQ 192(RSP), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 128(RSP), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 80(RSP), F0
-	FMOVQ 208(RSP), F1
-	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
-	FMOVQ 144(RSP), F6
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V6.S4, V5.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V5.S4
-	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
-	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanetailrare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	CMP $5, R4
-	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
-	CMP $9, R4
-	BLT lanetailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
-	CMP $13, R4
-	BLT lanetailnarrow
-	VAND V14.B16, V5.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V5.B16, V8.B16
-	VFMLA V15.S4, V0.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V1.H8, V0.H8
-	VUZP2 V6.H8, V1.H8, V1.H8
-	VUSRA $5, V1.H8, V0.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V1.H8
-	VUZP2 V5.H8, V4.H8, V4.H8
-	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
-	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
-	VUMIN V11.B16, V0.B16, V0.B16
-	VUZP2 V4.B16, V2.B16, V2.B16
-	VAND V10.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	FMOVQ F0, 16(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R4, piece21
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece21:
-	TBZ $2, R4, piece22
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece22:
-	TBZ $1, R4, piece23
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece23:
-	TBZ $0, R4, piece24
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece24:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $5, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	WORD $0x6e29fcc6 // fdiv v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V17.B16
-	VUMAX V13.S4, V17.S4, V17.S4
-	VAND V12.B16, V6.B16, V18.B16
-	VFMLA V15.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V6.B16, V16.B16, V6.B16
-	VUZP1 V18.H8, V7.H8, V17.H8
-	VUZP2 V18.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V17.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a25 // sqxtun2 v5.16b, v17.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R2), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R2, R2
-	ADD $4, R3, R3
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $5, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	WORD $0x6e29fcc6 // fdiv v6.4s, v6.4s, v9.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V17.B16
-	VUMAX V13.S4, V17.S4, V17.S4
-	VAND V12.B16, V6.B16, V18.B16
-	VFMLA V15.S4, V17.S4, V18.S4
-	VAND V18.B16, V16.B16, V18.B16
-	VAND V6.B16, V16.B16, V6.B16
-	VUZP1 V18.H8, V7.H8, V17.H8
-	VUZP2 V18.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V17.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212a25 // sqxtun2 v5.16b, v17.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V16.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R7, R5
-	SUB R2, R8, R8
-	ADD R8, R2, R2
-	ADD R8, R3, R3
-	MOVD R4, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F2
-	FMOVQ 16(R2), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $5, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F6
-	FMOVQ 48(R2), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V9.B16
-	VUMAX V13.S4, V9.S4, V9.S4
-	VAND V12.B16, V6.B16, V16.B16
-	VFMLA V15.S4, V9.S4, V16.S4
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V16.H8, V7.H8, V9.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V9.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212925 // sqxtun2 v5.16b, v9.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, (R0)
-	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
-	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
-	VAND V3.B16, V1.B16, V3.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F2
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
-	VAND V6.B16, V4.B16, V6.B16
-	VAND V2.B16, V4.B16, V2.B16
-	VUZP1 V6.H8, V3.H8, V5.H8
-	VUZP2 V6.H8, V3.H8, V3.H8
-	VUSRA $5, V3.H8, V5.H8
-	VUZP2 V2.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
-	VAND V7.B16, V3.B16, V7.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F6
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V9.B16
-	VUMAX V13.S4, V9.S4, V9.S4
-	VAND V12.B16, V6.B16, V16.B16
-	VFMLA V15.S4, V9.S4, V16.S4
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V6.B16, V8.B16, V6.B16
-	VUZP1 V16.H8, V7.H8, V9.H8
-	VUZP2 V16.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V9.H8
-	VUZP2 V6.H8, V2.H8, V2.H8
-	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
-	WORD $0x6e212925 // sqxtun2 v5.16b, v9.8h
-	VUMIN V11.B16, V5.B16, V5.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V5.B16, V5.B16
-	FMOVQ F5, 16(RSP)
-	B lanetailback
-
-// func QuantizeFpPowerOfTwoE5M2NEON(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpPowerOfTwoE5M2NEON(SB), NOSPLIT, $152-56
-	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
-	// per call: V0 most, V15 0x4a00fde8, V14 0x7f800000, V13 0x38800000, V12 0x7fffffff, V1 And, V1 UMax, V0 And, V0 MulAdd, V1 Halves, V11 ShuffledU8, V10 0x80808080
-	// per group: V9 recip
-	// vector registers in use at once: 18
-	MOVD q+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD recip+16(FP), R2
-	MOVD $1241578984, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
-	MOVD $947912704, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
-	VDUP R16, V12.S4
-	FMOVS most+24(FP), F0
-	VDUP V0.S[0], V0.S4
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V0.B16
-	VFMLA V15.S4, V1.S4, V0.S4
-	VUZP1 V0.H8, V0.H8, V1.H8
-	VUZP2 V0.H8, V0.H8, V0.H8
-	VUSRA $5, V0.H8, V1.H8
-	WORD $0x2e21282b // sqxtun v11.8b, v1.8h
-	WORD $0x6e21282b // sqxtun2 v11.16b, v1.8h
-	MOVD $2155905152, R16
-	VDUP R16, V10.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
-	CMP $1, R5
-	BEQ lanes
-groups:
-	MOVD R5, R3
-	MUL R4, R3, R3
-	MOVD R5, R4
-groupbegin:
-	CMP $16, R3
-	BLT grouptail
-	CMP $16, R4
-	BLT grouptomeet
-	VLD1R (R2), [V9.S4]
-	SUB R4, R3, R3
-grouploop:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 16(R1), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 48(R1), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouprare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-groupback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R4, R4
-	CMP $16, R4
-	BGE grouploop
-groupwhole:
-	ADD R4, R3, R3
-	CBZ R4, groupnext
-	CMP $16, R3
-	BLT grouptail
-grouptomeet:
-	VLD1R (R2), [V9.S4]
-groupmeet:
-	MOVD R4, R6
-	MOVD R2, R7
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet0cross
-groupmeet0:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet1cross
-groupmeet1:
-	FMOVQ 16(R1), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet2cross
-groupmeet2:
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	SUB $4, R4, R4
-	CMP $0, R4
-	BLT groupmeet3cross
-groupmeet3:
-	FMOVQ 48(R1), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS groupmeetrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	SUB $16, R3, R3
-	CMP $1, R4
-	BLT groupnext
-	CMP $16, R3
-	BLT grouptail
-	CMP $16, R4
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R3, groupdone
-groupskip:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	CMP $1, R4
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R3, R6
-	MOVD R3, R7
-grouppieces:
-	MOVD R7, R3
-	CMP R3, R4
-	BGE grouppiece
-	MOVD R4, R3
-grouppiece:
-	VLD1R (R2), [V9.S4]
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece1
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece1:
-	TBZ $2, R3, piece2
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece2:
-	TBZ $1, R3, piece3
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece3:
-	TBZ $0, R3, piece4
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece4:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ 48(RSP), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	FMOVQ 80(RSP), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS grouptailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT grouptailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
-grouptailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-grouptailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece5
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece5:
-	TBZ $2, R3, piece6
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece6:
-	TBZ $1, R3, piece7
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece7:
-	TBZ $0, R3, piece8
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece8:
-	ADD R3, R0, R0
-	ADD R3<<2, R1, R1
-	SUB R3, R4, R4
-	SUB R3, R7, R7
-	SUB R3, R6, R6
-	CBZ R6, groupdone
-	CBNZ R4, groupmore
-	MOVD R5, R4
-	ADD $4, R2, R2
-groupmore:
-	CBNZ R7, grouppieces
-	MOVD R6, R3
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R4, R3
-	CMP $16, R3
-	BLT lanetail
-laneloop:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R1), F1
-	FMOVQ 16(R2), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 48(R1), F3
-	FMOVQ 48(R2), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanerare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, (R0)
-laneback:
-	ADD $16, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R3, R3
-	CMP $16, R3
-	BGE laneloop
-lanetail:
-	CBZ R3, laneend
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 32(RSP)
-	FMOVQ F31, 48(RSP)
-	FMOVQ F31, 64(RSP)
-	FMOVQ F31, 80(RSP)
-	MOVD R1, R16
-	ADD $32, RSP, R17
-	TBZ $3, R3, piece9
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece9:
-	TBZ $2, R3, piece10
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece10:
-	TBZ $1, R3, piece11
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece11:
-	TBZ $0, R3, piece12
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece12:
-	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
-	FMOVQ F31, 96(RSP)
-	FMOVQ F31, 112(RSP)
-	FMOVQ F31, 128(RSP)
-	FMOVQ F31, 144(RSP)
-	MOVD R2, R16
-	ADD $96, RSP, R17
-	TBZ $3, R3, piece13
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece13:
-	TBZ $2, R3, piece14
-	VLD1.P 16(R16), [V31.B16]
-	VST1.P [V31.B16], 16(R17)
-piece14:
-	TBZ $1, R3, piece15
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece15:
-	TBZ $0, R3, piece16
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece16:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ 48(RSP), F1
-	FMOVQ 112(RSP), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	FMOVQ 80(RSP), F3
-	FMOVQ 144(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
-	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
-	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
-	WORD $0x6e30f884 // fmaxv s4, v4.4s
-	FCMPS F4, F4
-	BVS lanetailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	CMP $5, R3
-	BLT lanetailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
-	CMP $9, R3
-	BLT lanetailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
-	CMP $13, R3
-	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
-lanetailnarrow:
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V4.H8
-	VUZP2 V1.H8, V0.H8, V0.H8
-	VUZP1 V8.H8, V7.H8, V1.H8
-	VUZP2 V8.H8, V7.H8, V7.H8
-	VUSRA $5, V7.H8, V1.H8
-	VUZP2 V3.H8, V2.H8, V2.H8
-	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
-	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
-	VUMIN V11.B16, V4.B16, V4.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V4.B16, V4.B16
-	FMOVQ F4, 16(RSP)
-lanetailback:
-	ADD $16, RSP, R16
-	MOVD R0, R17
-	TBZ $3, R3, piece17
-	MOVD.P 8(R16), R19
-	MOVD.P R19, 8(R17)
-piece17:
-	TBZ $2, R3, piece18
-	MOVWU.P 4(R16), R19
-	MOVW.P R19, 4(R17)
-piece18:
-	TBZ $1, R3, piece19
-	MOVHU.P 2(R16), R19
-	MOVH.P R19, 2(R17)
-piece19:
-	TBZ $0, R3, piece20
-	MOVBU.P 1(R16), R19
-	MOVB.P R19, 1(R17)
-piece20:
-laneend:
-	RET
-grouprare:
-	FMOVQ (R1), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $5, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V15.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V17.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B groupback
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R4, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet0mix
-groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R2), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet1mix
-groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R2), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet2mix
-groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R2), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R2, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R2, R2
-	B groupmeet3mix
-grouptailrare:
-	FMOVQ 32(RSP), F0
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	WORD $0x6e29dc63 // fmul v3.4s, v3.4s, v9.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $5, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V15.S4, V8.S4, V16.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V16.B16, V8.B16, V16.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V16.H8, V5.H8, V17.H8
-	VUZP2 V16.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V17.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B grouptailback
-groupmeetrare:
-	MOVD R6, R4
-	SUB R2, R7, R7
-	ADD R7, R2, R2
-	MOVD R3, R6
-	SUB R7, R7, R7
-	ADD $16, R7, R7
-	B grouppieces
-lanerare:
-	FMOVQ (R1), F0
-	FMOVQ (R2), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 16(R1), F3
-	FMOVQ 16(R2), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $5, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 32(R1), F2
-	FMOVQ 32(R2), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 48(R1), F7
-	FMOVQ 48(R2), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V9.B16
-	VFMLA V15.S4, V8.S4, V9.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V9.B16, V8.B16, V9.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V9.H8, V5.H8, V16.H8
-	VUZP2 V9.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V16.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a06 // sqxtun2 v6.16b, v16.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, (R0)
-	B laneback
-lanetailrare:
-	FMOVQ 32(RSP), F0
-	FMOVQ 96(RSP), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
-	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V2.B16, V1.B16, V2.B16
-	VAND V0.B16, V1.B16, V0.B16
-	FMOVQ 48(RSP), F3
-	FMOVQ 112(RSP), F4
-	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
-	VAND V5.B16, V4.B16, V5.B16
-	VAND V3.B16, V4.B16, V3.B16
-	VUZP1 V5.H8, V2.H8, V6.H8
-	VUZP2 V5.H8, V2.H8, V2.H8
-	VUSRA $5, V2.H8, V6.H8
-	VUZP2 V3.H8, V0.H8, V0.H8
-	FMOVQ 64(RSP), F2
-	FMOVQ 128(RSP), F3
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
-	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
-	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V5.B16, V3.B16, V5.B16
-	VAND V2.B16, V3.B16, V2.B16
-	FMOVQ 80(RSP), F7
-	FMOVQ 144(RSP), F8
-	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
-	VAND V12.B16, V7.B16, V9.B16
-	VFMLA V15.S4, V8.S4, V9.S4
-	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
-	VAND V9.B16, V8.B16, V9.B16
-	VAND V7.B16, V8.B16, V7.B16
-	VUZP1 V9.H8, V5.H8, V16.H8
-	VUZP2 V9.H8, V5.H8, V5.H8
-	VUSRA $5, V5.H8, V16.H8
-	VUZP2 V7.H8, V2.H8, V2.H8
-	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
-	WORD $0x6e212a06 // sqxtun2 v6.16b, v16.8h
-	VUMIN V11.B16, V6.B16, V6.B16
-	VUZP2 V2.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VORR V0.B16, V6.B16, V6.B16
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V8.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	MOVD $16843009, R16
-	VDUP R16, V0.S4
-	VSUB V0.B16, V1.B16, V1.B16
-	MOVD $2139062143, R16
-	VDUP R16, V0.S4
-	VAND V0.B16, V1.B16, V1.B16
-	VORR V1.B16, V6.B16, V6.B16
-	FMOVQ F6, 16(RSP)
-	B lanetailback
-
-// func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
-
-TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $216-64
-	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V15 0x4a80fed6, V14 0x7f800000, V13 0x3f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
+	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
 	// per group: V8 scale, V7 recip
 	// vector registers in use at once: 20
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD $1249967830, R16
-	VDUP R16, V15.S4
+	FMOVS least+32(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS ruler+36(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS weights+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS top+44(FP), F13
+	VDUP V13.S[0], V13.S4
 	MOVD $2139095040, R16
-	VDUP R16, V14.S4
-	MOVD $1065353216, R16
-	VDUP R16, V13.S4
-	MOVD $2147483647, R16
 	VDUP R16, V12.S4
-	MOVD $134744072, R16
+	MOVD $2147483647, R16
 	VDUP R16, V11.S4
-	MOVD $458759, R16
+	MOVD $2155905152, R16
 	VDUP R16, V10.S4
-	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
+	VUSHR $16, V0.S4, V0.S4
+	VSHL $8, V0.S4, V0.S4
+	VSHL $16, V0.S4, V1.S4
+	VORR V1.B16, V0.B16, V9.B16
+	MOVD groups+56(FP), R5
+	MOVD length+64(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
@@ -3849,27 +76,1941 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V12.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V0.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V0.H8, V0.H8
+	VUZP2 V2.H8, V1.H8, V1.H8
+	VAND V12.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V12.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VFMLA V14.S4, V2.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V2.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V2.H8, V2.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMIN V13.B16, V0.B16, V0.B16
+	VUZP2 V3.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R5, R5
+	CMP $16, R5
+	BGE grouploop
+groupwhole:
+	ADD R5, R4, R4
+	CBZ R5, groupnext
+	CMP $16, R4
+	BLT grouptail
+grouptomeet:
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+groupmeet:
+	MOVD R5, R7
+	MOVD R2, R8
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V1.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V1.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F0
+	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V2.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V2.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F0
+	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V3.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V3.S4
+	SUB $4, R5, R5
+	CMP $0, R5
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F0
+	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V7.S4, V4.S4, V0.S4
+	VFMLS V8.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS groupmeetrare
+	VAND V12.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V12.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V0.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V0.H8, V0.H8
+	VUZP2 V2.H8, V1.H8, V1.H8
+	VAND V12.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V12.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V4.B16, V6.B16
+	VFMLA V14.S4, V2.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V2.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V2.H8, V2.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMIN V13.B16, V0.B16, V0.B16
+	VUZP2 V3.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $1, R5
+	BLT groupnext
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R4, groupdone
+groupskip:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	CMP $1, R5
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R4, R7
+	MOVD R4, R8
+grouppieces:
+	MOVD R8, R4
+	CMP R4, R5
+	BGE grouppiece
+	MOVD R5, R4
+grouppiece:
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R4, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R4, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R4, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V1.S4
+	FMOVQ 48(RSP), F0
+	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V2.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V2.S4
+	FMOVQ 64(RSP), F0
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V3.S4
+	FMOVQ 80(RSP), F0
+	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouptailrare
+	VAND V12.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V1.B16, V5.B16
+	VFMLA V14.S4, V0.S4, V5.S4
+	CMP $5, R4
+	BLT grouptailnarrow
+	VAND V12.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	CMP $9, R4
+	BLT grouptailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V3.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
+	CMP $13, R4
+	BLT grouptailnarrow
+	VAND V12.B16, V4.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V4.B16, V17.B16
+	VFMLA V14.S4, V0.S4, V17.S4
+grouptailnarrow:
+	VUZP1 V6.H8, V5.H8, V0.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V0.H8, V0.H8
+	VUZP2 V2.H8, V1.H8, V1.H8
+	VUZP1 V17.H8, V16.H8, V2.H8
+	VUZP2 V17.H8, V16.H8, V16.H8
+	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
+	VADD V16.H8, V2.H8, V2.H8
+	VUZP2 V4.H8, V3.H8, V3.H8
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
+	VUMIN V13.B16, V0.B16, V0.B16
+	VUZP2 V3.B16, V1.B16, V1.B16
+	VAND V10.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R4, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R4, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R4, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R4, R0, R0
+	ADD R4<<2, R1, R1
+	SUB R4, R5, R5
+	SUB R4, R8, R8
+	SUB R4, R7, R7
+	CBZ R7, groupdone
+	CBNZ R5, groupmore
+	MOVD R6, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+groupmore:
+	CBNZ R8, grouppieces
+	MOVD R7, R4
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R5, R4
+	CMP $16, R4
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ (R3), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ (R2), F3
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 16(R1), F0
+	FMOVQ 16(R3), F1
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	FMOVQ 16(R2), F4
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V4.S4, V3.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V3.S4
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R3), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 32(R2), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R3), F1
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	FMOVQ 48(R2), F6
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V5.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V5.S4
+	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
+	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanerare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V2.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V12.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	VUZP1 V6.H8, V1.H8, V0.H8
+	VUZP2 V6.H8, V1.H8, V1.H8
+	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
+	VADD V1.H8, V0.H8, V0.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	VAND V12.B16, V4.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V4.B16, V3.B16
+	VFMLA V14.S4, V1.S4, V3.S4
+	VAND V12.B16, V5.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V5.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V3.H8, V1.H8
+	VUZP2 V6.H8, V3.H8, V3.H8
+	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	VADD V3.H8, V1.H8, V1.H8
+	VUZP2 V5.H8, V4.H8, V4.H8
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUMIN V13.B16, V0.B16, V0.B16
+	VUZP2 V4.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	FMOVQ F0, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE laneloop
+lanetail:
+	CBZ R4, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R4, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R4, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $1, R4, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $0, R4, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R4, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R4, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R4, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R4, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 160(RSP)
+	FMOVQ F31, 176(RSP)
+	FMOVQ F31, 192(RSP)
+	FMOVQ F31, 208(RSP)
+	MOVD R3, R16
+	ADD $160, RSP, R17
+	TBZ $3, R4, piece17
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece17:
+	TBZ $2, R4, piece18
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece18:
+	TBZ $1, R4, piece19
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece19:
+	TBZ $0, R4, piece20
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece20:
+	FMOVQ 32(RSP), F0
+	FMOVQ 160(RSP), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	FMOVQ 96(RSP), F3
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V3.S4, V2.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V2.S4
+	FMOVQ 48(RSP), F0
+	FMOVQ 176(RSP), F1
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	FMOVQ 112(RSP), F4
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V4.S4, V3.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V3.S4
+	FMOVQ 64(RSP), F0
+	FMOVQ 192(RSP), F1
+	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
+	FMOVQ 128(RSP), F5
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V5.S4, V4.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V4.S4
+	FMOVQ 80(RSP), F0
+	FMOVQ 208(RSP), F1
+	WORD $0x6e21dc05 // fmul v5.4s, v0.4s, v1.4s
+	FMOVQ 144(RSP), F6
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V6.S4, V5.S4, V0.S4
+	VFMLS V1.S4, V0.S4, V5.S4
+	WORD $0x4e23f440 // fmax v0.4s, v2.4s, v3.4s
+	WORD $0x4e25f481 // fmax v1.4s, v4.4s, v5.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS lanetailrare
+	VAND V12.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V2.B16, V1.B16
+	VFMLA V14.S4, V0.S4, V1.S4
+	CMP $5, R4
+	BLT lanetailnarrow
+	VAND V12.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
+	CMP $9, R4
+	BLT lanetailnarrow
+	VAND V12.B16, V4.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V4.B16, V7.B16
+	VFMLA V14.S4, V0.S4, V7.S4
+	CMP $13, R4
+	BLT lanetailnarrow
+	VAND V12.B16, V5.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V11.B16, V5.B16, V8.B16
+	VFMLA V14.S4, V0.S4, V8.S4
+lanetailnarrow:
+	VUZP1 V6.H8, V1.H8, V0.H8
+	VUZP2 V6.H8, V1.H8, V1.H8
+	WORD $0x4e69b421 // sqdmulh v1.8h, v1.8h, v9.8h
+	VADD V1.H8, V0.H8, V0.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	VUZP1 V8.H8, V7.H8, V1.H8
+	VUZP2 V8.H8, V7.H8, V7.H8
+	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
+	VADD V7.H8, V1.H8, V1.H8
+	VUZP2 V5.H8, V4.H8, V4.H8
+	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
+	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
+	VUMIN V13.B16, V0.B16, V0.B16
+	VUZP2 V4.B16, V2.B16, V2.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VORR V2.B16, V0.B16, V0.B16
+	FMOVQ F0, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R4, piece21
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece21:
+	TBZ $2, R4, piece22
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece22:
+	TBZ $1, R4, piece23
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece23:
+	TBZ $0, R4, piece24
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece24:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V12.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VFMLA V14.S4, V2.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 16(R1), F2
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V5.S4, V6.S4
+	VAND V6.B16, V4.B16, V6.B16
+	VAND V2.B16, V4.B16, V2.B16
+	VUZP1 V6.H8, V3.H8, V5.H8
+	VUZP2 V6.H8, V3.H8, V3.H8
+	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	VADD V3.H8, V5.H8, V5.H8
+	VUZP2 V2.H8, V0.H8, V0.H8
+	FMOVQ 32(R1), F2
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VUMAX V15.S4, V6.S4, V6.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V6.S4, V16.S4
+	VAND V16.B16, V3.B16, V16.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 48(R1), F6
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VAND V12.B16, V6.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VAND V11.B16, V6.B16, V19.B16
+	VFMLA V14.S4, V18.S4, V19.S4
+	VAND V19.B16, V17.B16, V19.B16
+	VAND V6.B16, V17.B16, V6.B16
+	VUZP1 V19.H8, V16.H8, V18.H8
+	VUZP2 V19.H8, V16.H8, V16.H8
+	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
+	VADD V16.H8, V18.H8, V18.H8
+	VUZP2 V6.H8, V2.H8, V2.H8
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
+	VUMIN V13.B16, V5.B16, V5.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V17.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	FMOVQ F5, (R0)
+	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R5, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V7.B16, V31.B16, V1.B16
+	VMOV V1.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R5, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V2.B16
+	VBSL V8.B16, V31.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V2.B16
+	VBSL V7.B16, V31.B16, V2.B16
+	VMOV V2.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R5, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V3.B16
+	VBSL V7.B16, V31.B16, V3.B16
+	VMOV V3.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R5, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	ADD $3, R5, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R3), [V8.S4]
+	VLD1R (R2), [V7.S4]
+	CMP $0, R5
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R5, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R3, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V4.B16
+	VBSL V7.B16, V31.B16, V4.B16
+	VMOV V4.B16, V7.B16
+	ADD R6, R5, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R6, R5, R5
+	ADD $4, R2, R2
+	ADD $4, R3, R3
+	B groupmeet3mix
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V12.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VFMLA V14.S4, V2.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 48(RSP), F2
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V5.S4, V6.S4
+	VAND V6.B16, V4.B16, V6.B16
+	VAND V2.B16, V4.B16, V2.B16
+	VUZP1 V6.H8, V3.H8, V5.H8
+	VUZP2 V6.H8, V3.H8, V3.H8
+	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	VADD V3.H8, V5.H8, V5.H8
+	VUZP2 V2.H8, V0.H8, V0.H8
+	FMOVQ 64(RSP), F2
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VAND V11.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V6.S4, V16.S4
+	VAND V16.B16, V3.B16, V16.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 80(RSP), F6
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
+	VAND V12.B16, V6.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VAND V11.B16, V6.B16, V19.B16
+	VFMLA V14.S4, V18.S4, V19.S4
+	VAND V19.B16, V17.B16, V19.B16
+	VAND V6.B16, V17.B16, V6.B16
+	VUZP1 V19.H8, V16.H8, V18.H8
+	VUZP2 V19.H8, V16.H8, V16.H8
+	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
+	VADD V16.H8, V18.H8, V18.H8
+	VUZP2 V6.H8, V2.H8, V2.H8
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	WORD $0x6e212a45 // sqxtun2 v5.16b, v18.8h
+	VUMIN V13.B16, V5.B16, V5.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V17.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	FMOVQ F5, 16(RSP)
+	B grouptailback
+groupmeetrare:
+	MOVD R7, R5
+	SUB R2, R8, R8
+	ADD R8, R2, R2
+	ADD R8, R3, R3
+	MOVD R4, R7
+	SUB R8, R8, R8
+	ADD $16, R8, R8
+	B grouppieces
+lanerare:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V12.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VFMLA V14.S4, V2.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 16(R1), F2
+	FMOVQ 16(R2), F4
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V5.S4, V6.S4
+	VAND V6.B16, V4.B16, V6.B16
+	VAND V2.B16, V4.B16, V2.B16
+	VUZP1 V6.H8, V3.H8, V5.H8
+	VUZP2 V6.H8, V3.H8, V3.H8
+	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	VADD V3.H8, V5.H8, V5.H8
+	VUZP2 V2.H8, V0.H8, V0.H8
+	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F3
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VAND V11.B16, V2.B16, V7.B16
+	VFMLA V14.S4, V6.S4, V7.S4
+	VAND V7.B16, V3.B16, V7.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 48(R1), F6
+	FMOVQ 48(R2), F8
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VAND V12.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V6.B16, V17.B16
+	VFMLA V14.S4, V16.S4, V17.S4
+	VAND V17.B16, V8.B16, V17.B16
+	VAND V6.B16, V8.B16, V6.B16
+	VUZP1 V17.H8, V7.H8, V16.H8
+	VUZP2 V17.H8, V7.H8, V7.H8
+	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
+	VADD V7.H8, V16.H8, V16.H8
+	VUZP2 V6.H8, V2.H8, V2.H8
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
+	VUMIN V13.B16, V5.B16, V5.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V8.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	FMOVQ F5, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V12.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
+	VAND V11.B16, V0.B16, V3.B16
+	VFMLA V14.S4, V2.S4, V3.S4
+	VAND V3.B16, V1.B16, V3.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 48(RSP), F2
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
+	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
+	VAND V11.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V5.S4, V6.S4
+	VAND V6.B16, V4.B16, V6.B16
+	VAND V2.B16, V4.B16, V2.B16
+	VUZP1 V6.H8, V3.H8, V5.H8
+	VUZP2 V6.H8, V3.H8, V3.H8
+	WORD $0x4e69b463 // sqdmulh v3.8h, v3.8h, v9.8h
+	VADD V3.H8, V5.H8, V5.H8
+	VUZP2 V2.H8, V0.H8, V0.H8
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V12.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
+	VAND V11.B16, V2.B16, V7.B16
+	VFMLA V14.S4, V6.S4, V7.S4
+	VAND V7.B16, V3.B16, V7.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 80(RSP), F6
+	FMOVQ 144(RSP), F8
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
+	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
+	VAND V12.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V6.B16, V17.B16
+	VFMLA V14.S4, V16.S4, V17.S4
+	VAND V17.B16, V8.B16, V17.B16
+	VAND V6.B16, V8.B16, V6.B16
+	VUZP1 V17.H8, V7.H8, V16.H8
+	VUZP2 V17.H8, V7.H8, V7.H8
+	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
+	VADD V7.H8, V16.H8, V16.H8
+	VUZP2 V6.H8, V2.H8, V2.H8
+	WORD $0x2e2128a5 // sqxtun v5.8b, v5.8h
+	WORD $0x6e212a05 // sqxtun2 v5.16b, v16.8h
+	VUMIN V13.B16, V5.B16, V5.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V5.B16, V5.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V8.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+48(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V5.B16, V5.B16
+	FMOVQ F5, 16(RSP)
+	B lanetailback
+
+// func QuantizeFpPowerOfTwoFloat8NEON(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
+
+TEXT ·QuantizeFpPowerOfTwoFloat8NEON(SB), NOSPLIT, $152-72
+	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
+	// per call: V15 least, V14 ruler, V0 weights, V13 top, V12 0x7f800000, V11 0x7fffffff, V10 0x80808080, V0 Shr, V0 Shl, V1 Shl, V9 Or
+	// per group: V8 recip
+	// vector registers in use at once: 19
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD recip+16(FP), R2
+	FMOVS least+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS ruler+28(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS weights+32(FP), F0
+	VDUP V0.S[0], V0.S4
+	FMOVS top+36(FP), F13
+	VDUP V13.S[0], V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $2147483647, R16
+	VDUP R16, V11.S4
+	MOVD $2155905152, R16
+	VDUP R16, V10.S4
+	VUSHR $16, V0.S4, V0.S4
+	VSHL $8, V0.S4, V0.S4
+	VSHL $16, V0.S4, V1.S4
+	VORR V1.B16, V0.B16, V9.B16
+	MOVD groups+48(FP), R4
+	MOVD length+56(FP), R5
+	CMP $1, R5
+	BEQ lanes
+groups:
+	MOVD R5, R3
+	MUL R4, R3, R3
+	MOVD R5, R4
+groupbegin:
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	SUB R4, R3, R3
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 16(R1), F1
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	FMOVQ 32(R1), F2
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	FMOVQ 48(R1), F3
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouprare
+	VAND V12.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V4.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V4.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V4.H8, V4.H8
+	VUZP2 V1.H8, V0.H8, V0.H8
+	VAND V12.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V12.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V1.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V1.H8, V1.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	FMOVQ F4, (R0)
+groupback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R4, R4
+	CMP $16, R4
+	BGE grouploop
+groupwhole:
+	ADD R4, R3, R3
+	CBZ R4, groupnext
+	CMP $16, R3
+	BLT grouptail
+grouptomeet:
+	VLD1R (R2), [V8.S4]
+groupmeet:
+	MOVD R4, R6
+	MOVD R2, R7
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet0cross
+groupmeet0:
+	FMOVQ (R1), F0
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet1cross
+groupmeet1:
+	FMOVQ 16(R1), F1
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet2cross
+groupmeet2:
+	FMOVQ 32(R1), F2
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	SUB $4, R4, R4
+	CMP $0, R4
+	BLT groupmeet3cross
+groupmeet3:
+	FMOVQ 48(R1), F3
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS groupmeetrare
+	VAND V12.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V4.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V4.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V4.H8, V4.H8
+	VUZP2 V1.H8, V0.H8, V0.H8
+	VAND V12.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V12.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V1.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V1.H8, V1.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	FMOVQ F4, (R0)
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	SUB $16, R3, R3
+	CMP $1, R4
+	BLT groupnext
+	CMP $16, R3
+	BLT grouptail
+	CMP $16, R4
+	BLT groupmeet
+	B groupbegin
+groupnext:
+	CBZ R3, groupdone
+groupskip:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	CMP $1, R4
+	BLT groupskip
+	B groupbegin
+grouptail:
+	MOVD R3, R6
+	MOVD R3, R7
+grouppieces:
+	MOVD R7, R3
+	CMP R3, R4
+	BGE grouppiece
+	MOVD R4, R3
+grouppiece:
+	VLD1R (R2), [V8.S4]
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece1
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece1:
+	TBZ $2, R3, piece2
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece2:
+	TBZ $1, R3, piece3
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece3:
+	TBZ $0, R3, piece4
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece4:
+	FMOVQ 32(RSP), F0
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	FMOVQ 48(RSP), F1
+	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
+	FMOVQ 64(RSP), F2
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	FMOVQ 80(RSP), F3
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS grouptailrare
+	VAND V12.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	CMP $5, R3
+	BLT grouptailnarrow
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V4.S4, V6.S4
+	CMP $9, R3
+	BLT grouptailnarrow
+	VAND V12.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V2.B16, V7.B16
+	VFMLA V14.S4, V4.S4, V7.S4
+	CMP $13, R3
+	BLT grouptailnarrow
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V3.B16, V16.B16
+	VFMLA V14.S4, V4.S4, V16.S4
+grouptailnarrow:
+	VUZP1 V6.H8, V5.H8, V4.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V4.H8, V4.H8
+	VUZP2 V1.H8, V0.H8, V0.H8
+	VUZP1 V16.H8, V7.H8, V1.H8
+	VUZP2 V16.H8, V7.H8, V7.H8
+	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
+	VADD V7.H8, V1.H8, V1.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	FMOVQ F4, 16(RSP)
+grouptailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece5
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece5:
+	TBZ $2, R3, piece6
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece6:
+	TBZ $1, R3, piece7
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece7:
+	TBZ $0, R3, piece8
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece8:
+	ADD R3, R0, R0
+	ADD R3<<2, R1, R1
+	SUB R3, R4, R4
+	SUB R3, R7, R7
+	SUB R3, R6, R6
+	CBZ R6, groupdone
+	CBNZ R4, groupmore
+	MOVD R5, R4
+	ADD $4, R2, R2
+groupmore:
+	CBNZ R7, grouppieces
+	MOVD R6, R3
+	B groupbegin
+groupdone:
+	RET
+lanes:
+	MOVD R4, R3
+	CMP $16, R3
+	BLT lanetail
+laneloop:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ 16(R1), F1
+	FMOVQ 16(R2), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ 48(R1), F3
+	FMOVQ 48(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanerare
+	VAND V12.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V4.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V4.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V4.H8, V4.H8
+	VUZP2 V1.H8, V0.H8, V0.H8
+	VAND V12.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V12.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V3.B16, V6.B16
+	VFMLA V14.S4, V1.S4, V6.S4
+	VUZP1 V6.H8, V5.H8, V1.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V1.H8, V1.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	FMOVQ F4, (R0)
+laneback:
+	ADD $16, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUB $16, R3, R3
+	CMP $16, R3
+	BGE laneloop
+lanetail:
+	CBZ R3, laneend
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 32(RSP)
+	FMOVQ F31, 48(RSP)
+	FMOVQ F31, 64(RSP)
+	FMOVQ F31, 80(RSP)
+	MOVD R1, R16
+	ADD $32, RSP, R17
+	TBZ $3, R3, piece9
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece9:
+	TBZ $2, R3, piece10
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece10:
+	TBZ $1, R3, piece11
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece11:
+	TBZ $0, R3, piece12
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece12:
+	WORD $0x6f00e41f // movi v31.2d, #0000000000000000
+	FMOVQ F31, 96(RSP)
+	FMOVQ F31, 112(RSP)
+	FMOVQ F31, 128(RSP)
+	FMOVQ F31, 144(RSP)
+	MOVD R2, R16
+	ADD $96, RSP, R17
+	TBZ $3, R3, piece13
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece13:
+	TBZ $2, R3, piece14
+	VLD1.P 16(R16), [V31.B16]
+	VST1.P [V31.B16], 16(R17)
+piece14:
+	TBZ $1, R3, piece15
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece15:
+	TBZ $0, R3, piece16
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece16:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 112(RSP), F2
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	FMOVQ 80(RSP), F3
+	FMOVQ 144(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x4e21f404 // fmax v4.4s, v0.4s, v1.4s
+	WORD $0x4e23f445 // fmax v5.4s, v2.4s, v3.4s
+	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
+	BVS lanetailrare
+	VAND V12.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V0.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	CMP $5, R3
+	BLT lanetailnarrow
+	VAND V12.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V1.B16, V6.B16
+	VFMLA V14.S4, V4.S4, V6.S4
+	CMP $9, R3
+	BLT lanetailnarrow
+	VAND V12.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V2.B16, V7.B16
+	VFMLA V14.S4, V4.S4, V7.S4
+	CMP $13, R3
+	BLT lanetailnarrow
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V3.B16, V8.B16
+	VFMLA V14.S4, V4.S4, V8.S4
+lanetailnarrow:
+	VUZP1 V6.H8, V5.H8, V4.H8
+	VUZP2 V6.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V4.H8, V4.H8
+	VUZP2 V1.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V1.H8
+	VUZP2 V8.H8, V7.H8, V7.H8
+	WORD $0x4e69b4e7 // sqdmulh v7.8h, v7.8h, v9.8h
+	VADD V7.H8, V1.H8, V1.H8
+	VUZP2 V3.H8, V2.H8, V2.H8
+	WORD $0x2e212884 // sqxtun v4.8b, v4.8h
+	WORD $0x6e212824 // sqxtun2 v4.16b, v1.8h
+	VUMIN V13.B16, V4.B16, V4.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V4.B16, V4.B16
+	FMOVQ F4, 16(RSP)
+lanetailback:
+	ADD $16, RSP, R16
+	MOVD R0, R17
+	TBZ $3, R3, piece17
+	MOVD.P 8(R16), R19
+	MOVD.P R19, 8(R17)
+piece17:
+	TBZ $2, R3, piece18
+	MOVWU.P 4(R16), R19
+	MOVW.P R19, 4(R17)
+piece18:
+	TBZ $1, R3, piece19
+	MOVHU.P 2(R16), R19
+	MOVH.P R19, 2(R17)
+piece19:
+	TBZ $0, R3, piece20
+	MOVBU.P 1(R16), R19
+	MOVB.P R19, 1(R17)
+piece20:
+laneend:
+	RET
+grouprare:
+	FMOVQ (R1), F0
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 16(R1), F3
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VAND V5.B16, V4.B16, V5.B16
+	VAND V3.B16, V4.B16, V3.B16
+	VUZP1 V5.H8, V2.H8, V6.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	VADD V2.H8, V6.H8, V6.H8
+	VUZP2 V3.H8, V0.H8, V0.H8
+	FMOVQ 32(R1), F2
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V3.S4, V5.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V5.B16, V3.B16, V5.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 48(R1), F7
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	VAND V12.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V7.B16, V17.B16
+	VFMLA V14.S4, V16.S4, V17.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VAND V17.B16, V16.B16, V17.B16
+	VAND V7.B16, V16.B16, V7.B16
+	VUZP1 V17.H8, V5.H8, V18.H8
+	VUZP2 V17.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V18.H8, V18.H8
+	VUZP2 V7.H8, V2.H8, V2.H8
+	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
+	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
+	VUMIN V13.B16, V6.B16, V6.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	FMOVQ F6, (R0)
+	B groupback
+groupmeet0cross:
+groupmeet0mix:
+	ADD $4, R4, R16
+	VDUP R16, V1.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
+	VCMEQ V31.S4, V0.S4, V0.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V0.B16, V1.B16
+	VBSL V8.B16, V31.B16, V1.B16
+	VMOV V1.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet0
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet0mix
+groupmeet1cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet1mix
+groupmeet1next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet1next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet1
+groupmeet1mix:
+	ADD $4, R4, R16
+	VDUP R16, V2.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
+	VCMEQ V31.S4, V1.S4, V1.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V1.B16, V2.B16
+	VBSL V8.B16, V31.B16, V2.B16
+	VMOV V2.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet1
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet1mix
+groupmeet2cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet2mix
+groupmeet2next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet2next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet2
+groupmeet2mix:
+	ADD $4, R4, R16
+	VDUP R16, V3.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V2.S4, V2.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V2.B16, V3.B16
+	VBSL V8.B16, V31.B16, V3.B16
+	VMOV V3.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet2
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet2mix
+groupmeet3cross:
+	ADD $3, R4, R16
+	CMP $0, R16
+	BGE groupmeet3mix
+groupmeet3next:
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	ADD $3, R4, R16
+	CMP $0, R16
+	BLT groupmeet3next
+	VLD1R (R2), [V8.S4]
+	CMP $0, R4
+	BGE groupmeet3
+groupmeet3mix:
+	ADD $4, R4, R16
+	VDUP R16, V4.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V3.S4, V3.S4
+	ADD $4, R2, R16
+	VLD1R (R16), [V31.S4]
+	VMOV V3.B16, V4.B16
+	VBSL V8.B16, V31.B16, V4.B16
+	VMOV V4.B16, V8.B16
+	ADD R5, R4, R16
+	CMP $0, R16
+	BGE groupmeet3
+	ADD R5, R4, R4
+	ADD $4, R2, R2
+	B groupmeet3mix
+grouptailrare:
+	FMOVQ 32(RSP), F0
+	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 48(RSP), F3
+	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VAND V5.B16, V4.B16, V5.B16
+	VAND V3.B16, V4.B16, V3.B16
+	VUZP1 V5.H8, V2.H8, V6.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	VADD V2.H8, V6.H8, V6.H8
+	VUZP2 V3.H8, V0.H8, V0.H8
+	FMOVQ 64(RSP), F2
+	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V3.S4, V5.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V5.B16, V3.B16, V5.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 80(RSP), F7
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	VAND V12.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VAND V11.B16, V7.B16, V17.B16
+	VFMLA V14.S4, V16.S4, V17.S4
+	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
+	VAND V17.B16, V16.B16, V17.B16
+	VAND V7.B16, V16.B16, V7.B16
+	VUZP1 V17.H8, V5.H8, V18.H8
+	VUZP2 V17.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V18.H8, V18.H8
+	VUZP2 V7.H8, V2.H8, V2.H8
+	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
+	WORD $0x6e212a46 // sqxtun2 v6.16b, v18.8h
+	VUMIN V13.B16, V6.B16, V6.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V16.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	FMOVQ F6, 16(RSP)
+	B grouptailback
+groupmeetrare:
+	MOVD R6, R4
+	SUB R2, R7, R7
+	ADD R7, R2, R2
+	MOVD R3, R6
+	SUB R7, R7, R7
+	ADD $16, R7, R7
+	B grouppieces
+lanerare:
+	FMOVQ (R1), F0
+	FMOVQ (R2), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 16(R1), F3
+	FMOVQ 16(R2), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VAND V5.B16, V4.B16, V5.B16
+	VAND V3.B16, V4.B16, V3.B16
+	VUZP1 V5.H8, V2.H8, V6.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	VADD V2.H8, V6.H8, V6.H8
+	VUZP2 V3.H8, V0.H8, V0.H8
+	FMOVQ 32(R1), F2
+	FMOVQ 32(R2), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V3.S4, V5.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V5.B16, V3.B16, V5.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 48(R1), F7
+	FMOVQ 48(R2), F8
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	VAND V12.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VAND V11.B16, V7.B16, V16.B16
+	VFMLA V14.S4, V8.S4, V16.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VAND V16.B16, V8.B16, V16.B16
+	VAND V7.B16, V8.B16, V7.B16
+	VUZP1 V16.H8, V5.H8, V17.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V17.H8, V17.H8
+	VUZP2 V7.H8, V2.H8, V2.H8
+	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
+	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
+	VUMIN V13.B16, V6.B16, V6.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V8.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	FMOVQ F6, (R0)
+	B laneback
+lanetailrare:
+	FMOVQ 32(RSP), F0
+	FMOVQ 96(RSP), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VAND V12.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VAND V11.B16, V0.B16, V2.B16
+	VFMLA V14.S4, V1.S4, V2.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VAND V2.B16, V1.B16, V2.B16
+	VAND V0.B16, V1.B16, V0.B16
+	FMOVQ 48(RSP), F3
+	FMOVQ 112(RSP), F4
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	VAND V12.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
+	VAND V11.B16, V3.B16, V5.B16
+	VFMLA V14.S4, V4.S4, V5.S4
+	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
+	VAND V5.B16, V4.B16, V5.B16
+	VAND V3.B16, V4.B16, V3.B16
+	VUZP1 V5.H8, V2.H8, V6.H8
+	VUZP2 V5.H8, V2.H8, V2.H8
+	WORD $0x4e69b442 // sqdmulh v2.8h, v2.8h, v9.8h
+	VADD V2.H8, V6.H8, V6.H8
+	VUZP2 V3.H8, V0.H8, V0.H8
+	FMOVQ 64(RSP), F2
+	FMOVQ 128(RSP), F3
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	VAND V12.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
+	VAND V11.B16, V2.B16, V5.B16
+	VFMLA V14.S4, V3.S4, V5.S4
+	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
+	VAND V5.B16, V3.B16, V5.B16
+	VAND V2.B16, V3.B16, V2.B16
+	FMOVQ 80(RSP), F7
+	FMOVQ 144(RSP), F8
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	VAND V12.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
+	VAND V11.B16, V7.B16, V16.B16
+	VFMLA V14.S4, V8.S4, V16.S4
+	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
+	VAND V16.B16, V8.B16, V16.B16
+	VAND V7.B16, V8.B16, V7.B16
+	VUZP1 V16.H8, V5.H8, V17.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
+	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
+	VADD V5.H8, V17.H8, V17.H8
+	VUZP2 V7.H8, V2.H8, V2.H8
+	WORD $0x2e2128c6 // sqxtun v6.8b, v6.8h
+	WORD $0x6e212a26 // sqxtun2 v6.16b, v17.8h
+	VUMIN V13.B16, V6.B16, V6.B16
+	VUZP2 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VORR V0.B16, V6.B16, V6.B16
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V8.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V1.B16, V1.B16
+	VUSHR $7, V1.B16, V1.B16
+	MOVD $16843009, R16
+	VDUP R16, V0.S4
+	VSUB V0.B16, V1.B16, V1.B16
+	FMOVS nan+40(FP), F0
+	VDUP V0.S[0], V0.S4
+	VAND V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V6.B16, V6.B16
+	FMOVQ F6, 16(RSP)
+	B lanetailback
+
+// func QuantizeFpE2M1NEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
+
+TEXT ·QuantizeFpE2M1NEON(SB), NOSPLIT, $216-56
+	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
+	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
+	// per group: V8 scale, V7 recip
+	// vector registers in use at once: 20
+	MOVD q+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scale+16(FP), R2
+	MOVD recip+24(FP), R3
+	MOVD $1065353216, R16
+	VDUP R16, V15.S4
+	MOVD $1249967830, R16
+	VDUP R16, V14.S4
+	MOVD $2139095040, R16
+	VDUP R16, V13.S4
+	MOVD $2147483647, R16
+	VDUP R16, V12.S4
+	MOVD $134744072, R16
+	VDUP R16, V11.S4
+	MOVD $458759, R16
+	VDUP R16, V10.S4
+	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
+	MOVD groups+32(FP), R5
+	MOVD length+40(FP), R6
+	CMP $1, R6
+	BEQ lanes
+groups:
+	MOVD R6, R4
+	MUL R5, R4, R4
+	MOVD R6, R5
+groupbegin:
+	CMP $16, R4
+	BLT grouptail
+	CMP $16, R5
+	BLT grouptomeet
+	VLD1R (R2), [V8.S4]
+	VLD1R (R3), [V7.S4]
+	SUB R5, R4, R4
+grouploop:
+	FMOVQ (R1), F0
+	WORD $0x6e27dc01 // fmul v1.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V1.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V1.S4
+	FMOVQ 16(R1), F0
+	WORD $0x6e27dc02 // fmul v2.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V2.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V2.S4
+	FMOVQ 32(R1), F0
+	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V3.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V3.S4
+	FMOVQ 48(R1), F0
+	WORD $0x6e27dc04 // fmul v4.4s, v0.4s, v7.4s
+	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
+	VFMLA V8.S4, V4.S4, V0.S4
+	VFMLS V7.S4, V0.S4, V4.S4
+	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
+	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
+	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
+	BVS grouprare
+	VAND V13.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V1.B16, V5.B16
+	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
+	VAND V12.B16, V2.B16, V6.B16
+	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V13.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
+	VFMLA V14.S4, V2.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V2.H8
@@ -3942,27 +2083,27 @@ groupmeet3:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V13.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
+	VFMLA V14.S4, V2.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V2.H8
@@ -4057,28 +2198,28 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
+	VFMLA V14.S4, V0.S4, V5.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V15.S4, V0.S4, V16.S4
+	VFMLA V14.S4, V0.S4, V16.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V4.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V4.B16, V17.B16
-	VFMLA V15.S4, V0.S4, V17.S4
+	VFMLA V14.S4, V0.S4, V17.S4
 grouptailnarrow:
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
@@ -4172,27 +2313,27 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V1.H8, V0.H8
 	VUZP2 V6.H8, V1.H8, V1.H8
 	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	VAND V14.B16, V4.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V4.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V15.S4, V1.S4, V3.S4
-	VAND V14.B16, V5.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V3.S4
+	VAND V13.B16, V5.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V5.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V3.H8, V1.H8
 	VUZP2 V6.H8, V3.H8, V3.H8
 	VUSRA $6, V3.H8, V1.H8
@@ -4325,28 +2466,28 @@ piece20:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
+	VFMLA V14.S4, V0.S4, V1.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V4.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
+	VFMLA V14.S4, V0.S4, V7.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V14.B16, V5.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V5.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V5.B16, V8.B16
-	VFMLA V15.S4, V0.S4, V8.S4
+	VFMLA V14.S4, V0.S4, V8.S4
 lanetailnarrow:
 	VUZP1 V6.H8, V1.H8, V0.H8
 	VUZP2 V6.H8, V1.H8, V1.H8
@@ -4391,19 +2532,19 @@ grouprare:
 	FMOVQ (R1), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 16(R1), F2
 	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	VAND V6.B16, V4.B16, V6.B16
 	VAND V2.B16, V4.B16, V2.B16
 	VUZP1 V6.H8, V3.H8, V5.H8
@@ -4414,19 +2555,19 @@ grouprare:
 	FMOVQ 32(R1), F2
 	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V15.S4, V6.S4, V16.S4
+	VFMLA V14.S4, V6.S4, V16.S4
 	VAND V16.B16, V3.B16, V16.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R1), F6
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V18.B16
-	VUMAX V13.S4, V18.S4, V18.S4
+	VAND V13.B16, V6.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
 	VAND V12.B16, V6.B16, V19.B16
-	VFMLA V15.S4, V18.S4, V19.S4
+	VFMLA V14.S4, V18.S4, V19.S4
 	VAND V19.B16, V17.B16, V19.B16
 	VAND V6.B16, V17.B16, V6.B16
 	VUZP1 V19.H8, V16.H8, V18.H8
@@ -4596,19 +2737,19 @@ grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 48(RSP), F2
 	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	VAND V6.B16, V4.B16, V6.B16
 	VAND V2.B16, V4.B16, V2.B16
 	VUZP1 V6.H8, V3.H8, V5.H8
@@ -4619,19 +2760,19 @@ grouptailrare:
 	FMOVQ 64(RSP), F2
 	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V16.B16
-	VFMLA V15.S4, V6.S4, V16.S4
+	VFMLA V14.S4, V6.S4, V16.S4
 	VAND V16.B16, V3.B16, V16.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 80(RSP), F6
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x4e26e4d1 // fcmeq v17.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V18.B16
-	VUMAX V13.S4, V18.S4, V18.S4
+	VAND V13.B16, V6.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
 	VAND V12.B16, V6.B16, V19.B16
-	VFMLA V15.S4, V18.S4, V19.S4
+	VFMLA V14.S4, V18.S4, V19.S4
 	VAND V19.B16, V17.B16, V19.B16
 	VAND V6.B16, V17.B16, V6.B16
 	VUZP1 V19.H8, V16.H8, V18.H8
@@ -4673,20 +2814,20 @@ lanerare:
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 16(R1), F2
 	FMOVQ 16(R2), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	VAND V6.B16, V4.B16, V6.B16
 	VAND V2.B16, V4.B16, V2.B16
 	VUZP1 V6.H8, V3.H8, V5.H8
@@ -4698,20 +2839,20 @@ lanerare:
 	FMOVQ 32(R2), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
+	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V3.B16, V7.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R1), F6
 	FMOVQ 48(R2), F8
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V16.B16
-	VUMAX V13.S4, V16.S4, V16.S4
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
 	VAND V12.B16, V6.B16, V17.B16
-	VFMLA V15.S4, V16.S4, V17.S4
+	VFMLA V14.S4, V16.S4, V17.S4
 	VAND V17.B16, V8.B16, V17.B16
 	VAND V6.B16, V8.B16, V6.B16
 	VUZP1 V17.H8, V7.H8, V16.H8
@@ -4744,20 +2885,20 @@ lanetailrare:
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 48(RSP), F2
 	FMOVQ 112(RSP), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	VAND V6.B16, V4.B16, V6.B16
 	VAND V2.B16, V4.B16, V2.B16
 	VUZP1 V6.H8, V3.H8, V5.H8
@@ -4769,20 +2910,20 @@ lanetailrare:
 	FMOVQ 128(RSP), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
+	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V3.B16, V7.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 80(RSP), F6
 	FMOVQ 144(RSP), F8
 	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
 	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VAND V14.B16, V6.B16, V16.B16
-	VUMAX V13.S4, V16.S4, V16.S4
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
 	VAND V12.B16, V6.B16, V17.B16
-	VFMLA V15.S4, V16.S4, V17.S4
+	VFMLA V14.S4, V16.S4, V17.S4
 	VAND V17.B16, V8.B16, V17.B16
 	VAND V6.B16, V8.B16, V6.B16
 	VUZP1 V17.H8, V7.H8, V16.H8
@@ -4811,21 +2952,21 @@ lanetailrare:
 	FMOVQ F5, 16(RSP)
 	B lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1NEON(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1NEON(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1NEON(SB), NOSPLIT, $152-56
+TEXT ·QuantizeFpPowerOfTwoE2M1NEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x4a80fed6, V14 0x7f800000, V13 0x3f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
+	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007, V9 table
 	// per group: V8 recip
 	// vector registers in use at once: 19
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD recip+16(FP), R2
-	MOVD $1249967830, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
 	MOVD $1065353216, R16
+	VDUP R16, V15.S4
+	MOVD $1249967830, R16
+	VDUP R16, V14.S4
+	MOVD $2139095040, R16
 	VDUP R16, V13.S4
 	MOVD $2147483647, R16
 	VDUP R16, V12.S4
@@ -4834,8 +2975,8 @@ TEXT ·QuantizeFpPowerOfTwoE2M1NEON(SB), NOSPLIT, $152-56
 	MOVD $458759, R16
 	VDUP R16, V10.S4
 	VMOVQ $0x4c4844403c383000, $0xccc8c4c0bcb8b080, V9
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -4864,27 +3005,27 @@ grouploop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouprare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
@@ -4944,27 +3085,27 @@ groupmeet3:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS groupmeetrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
@@ -5045,28 +3186,28 @@ piece4:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouptailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	CMP $9, R3
 	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
+	VFMLA V14.S4, V4.S4, V7.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V16.B16
-	VFMLA V15.S4, V4.S4, V16.S4
+	VFMLA V14.S4, V4.S4, V16.S4
 grouptailnarrow:
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
@@ -5143,27 +3284,27 @@ laneloop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanerare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
@@ -5254,28 +3395,28 @@ piece16:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanetailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	CMP $9, R3
 	BLT lanetailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
+	VFMLA V14.S4, V4.S4, V7.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
+	VFMLA V14.S4, V4.S4, V8.S4
 lanetailnarrow:
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
@@ -5319,19 +3460,19 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 16(R1), F3
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VAND V5.B16, V4.B16, V5.B16
 	VAND V3.B16, V4.B16, V3.B16
@@ -5342,19 +3483,19 @@ grouprare:
 	VUZP2 V3.H8, V0.H8, V0.H8
 	FMOVQ 32(R1), F2
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V3.S4, V5.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R1), F7
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V16.B16
-	VUMAX V13.S4, V16.S4, V16.S4
+	VAND V13.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
 	VAND V12.B16, V7.B16, V17.B16
-	VFMLA V15.S4, V16.S4, V17.S4
+	VFMLA V14.S4, V16.S4, V17.S4
 	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
 	VAND V17.B16, V16.B16, V17.B16
 	VAND V7.B16, V16.B16, V7.B16
@@ -5494,19 +3635,19 @@ groupmeet3mix:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e28dc00 // fmul v0.4s, v0.4s, v8.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 48(RSP), F3
 	WORD $0x6e28dc63 // fmul v3.4s, v3.4s, v8.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VAND V5.B16, V4.B16, V5.B16
 	VAND V3.B16, V4.B16, V3.B16
@@ -5517,19 +3658,19 @@ grouptailrare:
 	VUZP2 V3.H8, V0.H8, V0.H8
 	FMOVQ 64(RSP), F2
 	WORD $0x6e28dc42 // fmul v2.4s, v2.4s, v8.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V3.S4, V5.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 80(RSP), F7
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V16.B16
-	VUMAX V13.S4, V16.S4, V16.S4
+	VAND V13.B16, V7.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
 	VAND V12.B16, V7.B16, V17.B16
-	VFMLA V15.S4, V16.S4, V17.S4
+	VFMLA V14.S4, V16.S4, V17.S4
 	WORD $0x4e27e4f0 // fcmeq v16.4s, v7.4s, v7.4s
 	VAND V17.B16, V16.B16, V17.B16
 	VAND V7.B16, V16.B16, V7.B16
@@ -5570,20 +3711,20 @@ lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 16(R1), F3
 	FMOVQ 16(R2), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VAND V5.B16, V4.B16, V5.B16
 	VAND V3.B16, V4.B16, V3.B16
@@ -5595,20 +3736,20 @@ lanerare:
 	FMOVQ 32(R1), F2
 	FMOVQ 32(R2), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V3.S4, V5.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 48(R1), F7
 	FMOVQ 48(R2), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
 	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V15.S4, V8.S4, V16.S4
+	VFMLA V14.S4, V8.S4, V16.S4
 	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
 	VAND V16.B16, V8.B16, V16.B16
 	VAND V7.B16, V8.B16, V7.B16
@@ -5641,20 +3782,20 @@ lanetailrare:
 	FMOVQ 32(RSP), F0
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V0.B16
 	FMOVQ 48(RSP), F3
 	FMOVQ 112(RSP), F4
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	WORD $0x4e23e464 // fcmeq v4.4s, v3.4s, v3.4s
 	VAND V5.B16, V4.B16, V5.B16
 	VAND V3.B16, V4.B16, V3.B16
@@ -5666,20 +3807,20 @@ lanetailrare:
 	FMOVQ 64(RSP), F2
 	FMOVQ 128(RSP), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V3.S4, V5.S4
+	VFMLA V14.S4, V3.S4, V5.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V2.B16
 	FMOVQ 80(RSP), F7
 	FMOVQ 144(RSP), F8
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	VAND V14.B16, V7.B16, V8.B16
-	VUMAX V13.S4, V8.S4, V8.S4
+	VAND V13.B16, V7.B16, V8.B16
+	VUMAX V15.S4, V8.S4, V8.S4
 	VAND V12.B16, V7.B16, V16.B16
-	VFMLA V15.S4, V8.S4, V16.S4
+	VFMLA V14.S4, V8.S4, V16.S4
 	WORD $0x4e27e4e8 // fcmeq v8.4s, v7.4s, v7.4s
 	VAND V16.B16, V8.B16, V16.B16
 	VAND V7.B16, V8.B16, V7.B16
@@ -5709,22 +3850,22 @@ lanetailrare:
 	FMOVQ F6, 16(RSP)
 	B lanetailback
 
-// func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpE2M1PackedNEON(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $216-64
+TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $216-56
 	// pointers: R0 q, R1 x, R2 scale, R3 recip, R4 elements left, R5 groups left, R6 length
-	// per call: V15 0x4a80fed6, V14 0x7f800000, V13 0x3f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
+	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
 	// vector registers in use at once: 17
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD scale+16(FP), R2
 	MOVD recip+24(FP), R3
-	MOVD $1249967830, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
 	MOVD $1065353216, R16
+	VDUP R16, V15.S4
+	MOVD $1249967830, R16
+	VDUP R16, V14.S4
+	MOVD $2139095040, R16
 	VDUP R16, V13.S4
 	MOVD $2147483647, R16
 	VDUP R16, V12.S4
@@ -5732,8 +3873,8 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $216-64
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
+	MOVD groups+32(FP), R5
+	MOVD length+40(FP), R6
 	CMP $1, R6
 	BEQ lanes
 groups:
@@ -5775,27 +3916,27 @@ grouploop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouprare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V13.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
+	VFMLA V14.S4, V2.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V2.H8
@@ -5870,27 +4011,27 @@ groupmeet3:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
-	VAND V14.B16, V3.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V3.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V15.S4, V2.S4, V5.S4
-	VAND V14.B16, V4.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V13.B16, V4.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V15.S4, V2.S4, V6.S4
+	VFMLA V14.S4, V2.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V2.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V2.H8
@@ -5987,28 +4128,28 @@ piece4:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS grouptailrare
-	VAND V14.B16, V1.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V1.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V15.S4, V0.S4, V5.S4
+	VFMLA V14.S4, V0.S4, V5.S4
 	CMP $5, R4
 	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	CMP $9, R4
 	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V3.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
+	VFMLA V14.S4, V0.S4, V7.S4
 	CMP $13, R4
 	BLT grouptailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V4.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V4.B16, V16.B16
-	VFMLA V15.S4, V0.S4, V16.S4
+	VFMLA V14.S4, V0.S4, V16.S4
 grouptailnarrow:
 	VUZP1 V6.H8, V5.H8, V0.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
@@ -6115,27 +4256,27 @@ laneloop:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanerare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VFMLA V14.S4, V0.S4, V1.S4
+	VAND V13.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	VUZP1 V6.H8, V1.H8, V0.H8
 	VUZP2 V6.H8, V1.H8, V1.H8
 	VUSRA $6, V1.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
-	VAND V14.B16, V4.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V4.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V4.B16, V3.B16
-	VFMLA V15.S4, V1.S4, V3.S4
-	VAND V14.B16, V5.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V3.S4
+	VAND V13.B16, V5.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V5.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V3.H8, V1.H8
 	VUZP2 V6.H8, V3.H8, V3.H8
 	VUSRA $6, V3.H8, V1.H8
@@ -6270,28 +4411,28 @@ piece20:
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS lanetailrare
-	VAND V14.B16, V2.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V2.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V2.B16, V1.B16
-	VFMLA V15.S4, V0.S4, V1.S4
+	VFMLA V14.S4, V0.S4, V1.S4
 	CMP $5, R4
 	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V3.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V0.S4, V6.S4
+	VFMLA V14.S4, V0.S4, V6.S4
 	CMP $9, R4
 	BLT lanetailnarrow
-	VAND V14.B16, V4.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V4.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V4.B16, V7.B16
-	VFMLA V15.S4, V0.S4, V7.S4
+	VFMLA V14.S4, V0.S4, V7.S4
 	CMP $13, R4
 	BLT lanetailnarrow
-	VAND V14.B16, V5.B16, V0.B16
-	VUMAX V13.S4, V0.S4, V0.S4
+	VAND V13.B16, V5.B16, V0.B16
+	VUMAX V15.S4, V0.S4, V0.S4
 	VAND V12.B16, V5.B16, V8.B16
-	VFMLA V15.S4, V0.S4, V8.S4
+	VFMLA V14.S4, V0.S4, V8.S4
 lanetailnarrow:
 	VUZP1 V6.H8, V1.H8, V0.H8
 	VUZP2 V6.H8, V1.H8, V1.H8
@@ -6349,19 +4490,19 @@ grouprare:
 	FMOVQ (R1), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V2.B16, V5.B16
 	VAND V0.B16, V2.B16, V2.B16
 	VUZP1 V5.H8, V3.H8, V0.H8
@@ -6372,19 +4513,19 @@ grouprare:
 	FMOVQ 32(R1), F2
 	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F2
 	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
+	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V4.B16, V7.B16
 	VAND V2.B16, V4.B16, V4.B16
 	VUZP1 V7.H8, V5.H8, V2.H8
@@ -6545,19 +4686,19 @@ grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
 	WORD $0x6e29fc00 // fdiv v0.4s, v0.4s, v9.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V2.B16, V5.B16
 	VAND V0.B16, V2.B16, V2.B16
 	VUZP1 V5.H8, V3.H8, V0.H8
@@ -6568,19 +4709,19 @@ grouptailrare:
 	FMOVQ 64(RSP), F2
 	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F2
 	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
+	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V4.B16, V7.B16
 	VAND V2.B16, V4.B16, V4.B16
 	VUZP1 V7.H8, V5.H8, V2.H8
@@ -6613,20 +4754,20 @@ lanerare:
 	FMOVQ (R2), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V2.B16, V5.B16
 	VAND V0.B16, V2.B16, V2.B16
 	VUZP1 V5.H8, V3.H8, V0.H8
@@ -6638,20 +4779,20 @@ lanerare:
 	FMOVQ 32(R2), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F2
 	FMOVQ 48(R2), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
+	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V4.B16, V7.B16
 	VAND V2.B16, V4.B16, V4.B16
 	VUZP1 V7.H8, V5.H8, V2.H8
@@ -6675,20 +4816,20 @@ lanetailrare:
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V2.B16
-	VUMAX V13.S4, V2.S4, V2.S4
+	VAND V13.B16, V0.B16, V2.B16
+	VUMAX V15.S4, V2.S4, V2.S4
 	VAND V12.B16, V0.B16, V3.B16
-	VFMLA V15.S4, V2.S4, V3.S4
+	VFMLA V14.S4, V2.S4, V3.S4
 	VAND V3.B16, V1.B16, V3.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F2
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V2.B16, V5.B16
 	VAND V0.B16, V2.B16, V2.B16
 	VUZP1 V5.H8, V3.H8, V0.H8
@@ -6700,20 +4841,20 @@ lanetailrare:
 	FMOVQ 128(RSP), F3
 	WORD $0x6e23fc42 // fdiv v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V5.B16, V3.B16, V5.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F4
 	WORD $0x6e24fc42 // fdiv v2.4s, v2.4s, v4.4s
 	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VAND V14.B16, V2.B16, V6.B16
-	VUMAX V13.S4, V6.S4, V6.S4
+	VAND V13.B16, V2.B16, V6.B16
+	VUMAX V15.S4, V6.S4, V6.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V6.S4, V7.S4
+	VFMLA V14.S4, V6.S4, V7.S4
 	VAND V7.B16, V4.B16, V7.B16
 	VAND V2.B16, V4.B16, V4.B16
 	VUZP1 V7.H8, V5.H8, V2.H8
@@ -6733,21 +4874,21 @@ lanetailrare:
 	FMOVD F1, 16(RSP)
 	B lanetailback
 
-// func QuantizeFpPowerOfTwoE2M1PackedNEON(q *uint8, x *float32, recip *float32, most float32, groups int, length int, ahead int)
+// func QuantizeFpPowerOfTwoE2M1PackedNEON(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 
-TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $152-56
+TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $152-48
 	// pointers: R0 q, R1 x, R2 recip, R3 elements left, R4 groups left, R5 length
-	// per call: V15 0x4a80fed6, V14 0x7f800000, V13 0x3f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
+	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 recip
 	// vector registers in use at once: 16
 	MOVD q+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD recip+16(FP), R2
-	MOVD $1249967830, R16
-	VDUP R16, V15.S4
-	MOVD $2139095040, R16
-	VDUP R16, V14.S4
 	MOVD $1065353216, R16
+	VDUP R16, V15.S4
+	MOVD $1249967830, R16
+	VDUP R16, V14.S4
+	MOVD $2139095040, R16
 	VDUP R16, V13.S4
 	MOVD $2147483647, R16
 	VDUP R16, V12.S4
@@ -6755,8 +4896,8 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $152-56
 	VDUP R16, V11.S4
 	MOVD $458759, R16
 	VDUP R16, V10.S4
-	MOVD groups+32(FP), R4
-	MOVD length+40(FP), R5
+	MOVD groups+24(FP), R4
+	MOVD length+32(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -6785,27 +4926,27 @@ grouploop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouprare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
@@ -6867,27 +5008,27 @@ groupmeet3:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS groupmeetrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
@@ -6970,28 +5111,28 @@ piece4:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouptailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	CMP $5, R3
 	BLT grouptailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	CMP $9, R3
 	BLT grouptailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
+	VFMLA V14.S4, V4.S4, V7.S4
 	CMP $13, R3
 	BLT grouptailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
+	VFMLA V14.S4, V4.S4, V8.S4
 grouptailnarrow:
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
@@ -7081,27 +5222,27 @@ laneloop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanerare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VFMLA V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
-	VAND V14.B16, V2.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V2.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V2.B16, V5.B16
-	VFMLA V15.S4, V1.S4, V5.S4
-	VAND V14.B16, V3.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VFMLA V14.S4, V1.S4, V5.S4
+	VAND V13.B16, V3.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V15.S4, V1.S4, V6.S4
+	VFMLA V14.S4, V1.S4, V6.S4
 	VUZP1 V6.H8, V5.H8, V1.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
@@ -7194,28 +5335,28 @@ piece16:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanetailrare
-	VAND V14.B16, V0.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V0.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V0.B16, V5.B16
-	VFMLA V15.S4, V4.S4, V5.S4
+	VFMLA V14.S4, V4.S4, V5.S4
 	CMP $5, R3
 	BLT lanetailnarrow
-	VAND V14.B16, V1.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V1.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V15.S4, V4.S4, V6.S4
+	VFMLA V14.S4, V4.S4, V6.S4
 	CMP $9, R3
 	BLT lanetailnarrow
-	VAND V14.B16, V2.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V2.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V2.B16, V7.B16
-	VFMLA V15.S4, V4.S4, V7.S4
+	VFMLA V14.S4, V4.S4, V7.S4
 	CMP $13, R3
 	BLT lanetailnarrow
-	VAND V14.B16, V3.B16, V4.B16
-	VUMAX V13.S4, V4.S4, V4.S4
+	VAND V13.B16, V3.B16, V4.B16
+	VUMAX V15.S4, V4.S4, V4.S4
 	VAND V12.B16, V3.B16, V8.B16
-	VFMLA V15.S4, V4.S4, V8.S4
+	VFMLA V14.S4, V4.S4, V8.S4
 lanetailnarrow:
 	VUZP1 V6.H8, V5.H8, V4.H8
 	VUZP2 V6.H8, V5.H8, V5.H8
@@ -7272,19 +5413,19 @@ laneend:
 grouprare:
 	FMOVQ (R1), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V0.B16, V3.B16, V3.B16
@@ -7295,19 +5436,19 @@ grouprare:
 	VUZP2 V3.H8, V1.H8, V1.H8
 	FMOVQ 32(R1), F2
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F2
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VAND V6.B16, V5.B16, V6.B16
 	VAND V2.B16, V5.B16, V5.B16
@@ -7438,19 +5579,19 @@ groupmeet3mix:
 grouptailrare:
 	FMOVQ 32(RSP), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VAND V14.B16, V0.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V0.B16, V3.B16, V3.B16
@@ -7461,19 +5602,19 @@ grouptailrare:
 	VUZP2 V3.H8, V1.H8, V1.H8
 	FMOVQ 64(RSP), F2
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F2
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VAND V6.B16, V5.B16, V6.B16
 	VAND V2.B16, V5.B16, V5.B16
@@ -7505,20 +5646,20 @@ lanerare:
 	FMOVQ (R1), F0
 	FMOVQ (R2), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F3
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VAND V14.B16, V0.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V0.B16, V3.B16, V3.B16
@@ -7530,20 +5671,20 @@ lanerare:
 	FMOVQ 32(R1), F2
 	FMOVQ 32(R2), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 48(R1), F2
 	FMOVQ 48(R2), F5
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VAND V6.B16, V5.B16, V6.B16
 	VAND V2.B16, V5.B16, V5.B16
@@ -7567,20 +5708,20 @@ lanetailrare:
 	FMOVQ 32(RSP), F0
 	FMOVQ 96(RSP), F1
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V1.B16
-	VUMAX V13.S4, V1.S4, V1.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
 	VAND V12.B16, V0.B16, V2.B16
-	VFMLA V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V1.S4, V2.S4
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VAND V2.B16, V1.B16, V2.B16
 	VAND V0.B16, V1.B16, V1.B16
 	FMOVQ 48(RSP), F0
 	FMOVQ 112(RSP), F3
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VAND V14.B16, V0.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V0.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V0.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e20e403 // fcmeq v3.4s, v0.4s, v0.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V0.B16, V3.B16, V3.B16
@@ -7592,20 +5733,20 @@ lanetailrare:
 	FMOVQ 64(RSP), F2
 	FMOVQ 128(RSP), F3
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	VAND V14.B16, V2.B16, V3.B16
-	VUMAX V13.S4, V3.S4, V3.S4
+	VAND V13.B16, V2.B16, V3.B16
+	VUMAX V15.S4, V3.S4, V3.S4
 	VAND V12.B16, V2.B16, V4.B16
-	VFMLA V15.S4, V3.S4, V4.S4
+	VFMLA V14.S4, V3.S4, V4.S4
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VAND V4.B16, V3.B16, V4.B16
 	VAND V2.B16, V3.B16, V3.B16
 	FMOVQ 80(RSP), F2
 	FMOVQ 144(RSP), F5
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
-	VAND V14.B16, V2.B16, V5.B16
-	VUMAX V13.S4, V5.S4, V5.S4
+	VAND V13.B16, V2.B16, V5.B16
+	VUMAX V15.S4, V5.S4, V5.S4
 	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V15.S4, V5.S4, V6.S4
+	VFMLA V14.S4, V5.S4, V6.S4
 	WORD $0x4e22e445 // fcmeq v5.4s, v2.4s, v2.4s
 	VAND V6.B16, V5.B16, V6.B16
 	VAND V2.B16, V5.B16, V5.B16

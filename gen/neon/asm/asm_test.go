@@ -116,6 +116,7 @@ func tests() []instruction {
 
 	s3("ADD", "add v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).ADD)
 	s3("SUB", "sub v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SUB)
+	s3("SQDMULH", "sqdmulh v{d}.{t}, v{n}.{t}, v{m}.{t}", H, S, (*Printer).SQDMULH)
 	s3("SQADD", "sqadd v{d}.{t}, v{n}.{t}, v{m}.{t}", B, D, (*Printer).SQADD)
 	s3("SMAX", "smax v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMAX)
 	s3("SMIN", "smin v{d}.{t}, v{n}.{t}, v{m}.{t}", B, S, (*Printer).SMIN)

@@ -20,6 +20,12 @@ func (p *Printer) SQADD(s Size, d, n, m V) {
 	p.integer(0x4e200c00, "sqadd", s, d, n, m)
 }
 
+// SQDMULH is the upper half of d = 2*n*m, signed, saturating.
+func (p *Printer) SQDMULH(s Size, d, n, m V) {
+	sized("SQDMULH", s, H, S)
+	p.integer(0x4e20b400, "sqdmulh", s, d, n, m)
+}
+
 // SMAX is d = max(n, m), signed.
 func (p *Printer) SMAX(s Size, d, n, m V) {
 	sized("SMAX", s, B, S)
