@@ -1,6 +1,9 @@
 package quant
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // presets are specs by name, in the order in which they are listed.
 var presets = []struct{ name, spec string }{
@@ -16,21 +19,34 @@ var presets = []struct{ name, spec string }{
 	{"fp8-block", `{"dtype":"float8_e4m3fn","granularity":{"type":"per_block","block_size":[128,128]}}`},
 }
 
+// searched are presets that are there once more with the range calculator "mse", under their name and mseSuffix.
+var searched = []string{"int4-g32", "int4-g64", "int4-g128", "uint4-g32", "uint4-g64", "uint4-g128", "int2-g32", "fp8"}
+
+const mseSuffix = "-mse"
+
 // Preset returns the spec of that name, for a matrix of weights [out, in]: int8 per output channel, int4-g32 in groups of 32 along a row,
-// and so on, as Presets lists them.
+// int4-g32-mse the same with ranges of the least squared error, and so on, as Presets lists them.
 func Preset(name string) (Spec, error) {
-	i := slices.IndexFunc(presets, func(p struct{ name, spec string }) bool { return p.name == name })
-	if i < 0 {
+	base, search := strings.CutSuffix(name, mseSuffix)
+	i := slices.IndexFunc(presets, func(p struct{ name, spec string }) bool { return p.name == base })
+	if i < 0 || search && !slices.Contains(searched, base) {
 		return Spec{}, specError("preset", name, oneOf(Presets()))
 	}
-	return ParseSpec([]byte(presets[i].spec))
+	spec, err := ParseSpec([]byte(presets[i].spec))
+	if search {
+		spec.RangeCalculator.Name = "mse"
+	}
+	return spec, err
 }
 
 // Presets returns the names that Preset knows.
 func Presets() []string {
-	names := make([]string, len(presets))
-	for i, p := range presets {
-		names[i] = p.name
+	var names []string
+	for _, p := range presets {
+		names = append(names, p.name)
+	}
+	for _, name := range searched {
+		names = append(names, name+mseSuffix)
 	}
 	return names
 }

@@ -254,10 +254,8 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 
 // run does the passes.
 func (f *fakeQuantTensor[T]) run(j *fakeQuantJob) error {
-	for _, in := range j.inputs {
-		if err := f.observe(j, in); err != nil {
-			return err
-		}
+	if err := f.observeAll(j); err != nil {
+		return err
 	}
 	if j.stateOut != nil {
 		j.stateOut[f.info.Name] = f.q.State()
@@ -271,6 +269,16 @@ func (f *fakeQuantTensor[T]) run(j *fakeQuantJob) error {
 // warn says what is not finite in the tensor.
 func (f *fakeQuantTensor[T]) warn(log *slog.Logger) { f.odd.warn(log, f.info.Name) }
 
+// observeAll does the passes as far as they move the parameters.
+func (f *fakeQuantTensor[T]) observeAll(j *fakeQuantJob) error {
+	for _, in := range j.inputs {
+		if err := f.observe(j, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // observe does a pass as far as it moves the parameters.
 func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) error {
 	name := f.info.Name
@@ -281,6 +289,24 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 	case errors.Is(err, quant.ErrDisabled), info.Elements() == 0: // which the quantizer is to hear of
 	case err != nil:
 		return inTensor(in, name, err)
+	case f.q.Spec().Searches():
+		x := quant.Tensor[T]{Data: make([]T, info.Elements()), Shape: info.Shape.Dims()}
+		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
+			if err := j.do(func(b *workbench) error {
+				part, err := f.read(j, in, &b.in, piece)
+				copy(x.Data[piece.First:], part)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		if err := j.wait(); err != nil {
+			return err
+		}
+		if err := f.q.Observe(x); err != nil {
+			return inTensor(in, name, err)
+		}
+		return nil
 	case !f.q.Disabled() && f.q.ObserverEnabled() && !p.Fixed():
 		for piece := range p.Cut(p.Whole(), pieceLen[T]()) {
 			if err := j.do(func(b *workbench) error {

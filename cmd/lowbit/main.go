@@ -3,6 +3,7 @@
 //	lowbit demo                                           weights that ship with the tool, in each format
 //	lowbit fakequant --spec S -o OUT IN [IN...]           the tensors quantized and dequantized, with masks and parameters
 //	lowbit quantize --spec S [--pack] -o OUT IN           codes and parameters
+//	lowbit calibrate --spec S -o STATE IN [IN...]         what quantizers learn of batches of activations
 //	lowbit dequantize [--dtype f32|f16|bf16] -o OUT IN    tensors again
 //	lowbit inspect FILE                                   what a file holds
 //	lowbit compare A B                                    how two files differ
@@ -61,6 +62,7 @@ type commandLine struct {
 	Demo       demoCommand       `cmd:"" help:"Quantize weights that ship with the tool, in each format."`
 	FakeQuant  fakeQuantCommand  `cmd:"" name:"fakequant" help:"Quantize tensors and dequantize them again."`
 	Quantize   quantizeCommand   `cmd:"" help:"Turn tensors into codes and parameters."`
+	Calibrate  calibrateCommand  `cmd:"" help:"Observe tensors over batches and write the state of their quantizers."`
 	Presets    presetsCommand    `cmd:"" help:"List what quantize --preset takes."`
 	Dequantize dequantizeCommand `cmd:"" help:"Turn codes into tensors again."`
 	Inspect    inspectCommand    `cmd:"" help:"Show what a file holds."`

@@ -122,7 +122,7 @@ func quantizeTensor[T kernels.Float](j *quantizeJob, in *safetensors.File, out *
 	}
 	t := quantizeTask[T]{j, in, out, s, p}
 	for part := range p.Parts(pieceLen[T]()) {
-		if fits[T](j.stream, part) {
+		if fits[T](j.stream, part) || s.record.Spec.Searches() {
 			err = j.do(func(b *workbench) error { return t.quantize(b, part) })
 		} else {
 			err = t.quantizeLong(part)

@@ -16,6 +16,7 @@ var stateNames = []string{
 	"fake_quant_enabled", "observer_enabled", "_disabled",
 	"qparams_calculator.scale", "qparams_calculator.zero_point", "qparams_calculator.minval",
 	"qparams_calculator.running_min", "qparams_calculator.running_max",
+	"qparams_calculator.histogram_keys", "qparams_calculator.histogram_counts", "qparams_calculator.histogram_nan",
 }
 
 // readState reads the state of a tensor's quantizer. Whether it is complete is for the quantizer to say.
