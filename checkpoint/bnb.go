@@ -77,10 +77,7 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 		values := (*[16]T)(table)
 		at := first - 2*begin
 		if at%2 == 0 && n%2 == 0 {
-			for i, c := range codes[at/2:][:n/2] {
-				y := dst[2*i:][:2]
-				y[0], y[1] = values[c>>4], values[c&15]
-			}
+			lookUpPairs(dst[:n], codes[at/2:][:n/2], values)
 		} else {
 			for i := range n {
 				dst[i] = values[codes[(at+i)/2]>>(4-(at+i)%2*4)&15]
@@ -89,6 +86,25 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 		dst, first, table = dst[n:], first+n, table[16:]
 	}
 	return nil
+}
+
+// lookUpPairs looks the values of two codes of each byte up, the first in the high nibble.
+func lookUpPairs[T kernels.Float](dst []T, codes []uint8, values *[16]T) {
+	for len(codes) >= 8 && len(dst) >= 16 {
+		c, y := (*[8]uint8)(codes), (*[16]T)(dst)
+		y[0], y[1] = values[c[0]>>4], values[c[0]&15]
+		y[2], y[3] = values[c[1]>>4], values[c[1]&15]
+		y[4], y[5] = values[c[2]>>4], values[c[2]&15]
+		y[6], y[7] = values[c[3]>>4], values[c[3]&15]
+		y[8], y[9] = values[c[4]>>4], values[c[4]&15]
+		y[10], y[11] = values[c[5]>>4], values[c[5]&15]
+		y[12], y[13] = values[c[6]>>4], values[c[6]&15]
+		y[14], y[15] = values[c[7]>>4], values[c[7]&15]
+		codes, dst = codes[8:], dst[16:]
+	}
+	for i, c := range codes {
+		dst[2*i], dst[2*i+1] = values[c>>4], values[c&15]
+	}
 }
 
 // readAbsmax reads the magnitudes of blocks from one on.
@@ -133,11 +149,9 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 			return err
 		}
 		wide := lend[float32](&s.values, len(codes))
-		for r, x := range scale {
-			row := wide[r*l.cols:][:l.cols]
-			for i, q := range codes[r*l.cols:][:l.cols] {
-				row[i] = float32(float32(q)*x) * (1.0 / 127)
-			}
+		kernels.DequantizeInt(wide, codes, kernels.Grid{Rows: 1, Groups: rows, Len: l.cols}, &kernels.IntParams{Min: -128, Max: 127, Scale: scale})
+		for i, y := range wide {
+			wide[i] = y * (1.0 / 127)
 		}
 		narrow(dst[:len(wide)], wide)
 		dst, first = dst[len(wide):], first+rows

@@ -14,6 +14,7 @@ type gptq struct {
 	in, out      int
 	groups       int
 	index        []int32 // the group of each input
+	size         int     // of groups, 0 if inputs are in any order
 }
 
 func (*gptq) step() int { return 32 } // whole words of zero points
@@ -29,30 +30,73 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 	words := l.in * l.bits / 32
 	for len(dst) > 0 {
 		n := min(len(dst)/l.in, max(fewestCols, columnBytes/(4*words)))
-		codes := lend[uint32](&s.codes, words*n)
-		if err := readColumns(l.codes, codes, words, l.out, first, n); err != nil {
+		stored := lend[uint32](&s.column, words*n)
+		if err := readColumns(l.codes, stored, words, l.out, first, n); err != nil {
 			return err
 		}
+		// What was a stream down each column is one along each row.
+		streams := lend[uint32](&s.codes, words*n)
+		transposeWords(streams, stored, words, n)
 		p, err := l.params(s, first, n)
 		if err != nil {
 			return err
 		}
-		column := lend[uint32](&s.column, words)
-		for j := range n {
-			for k := range column {
-				column[k] = codes[k*n+j]
-			}
-			row := dst[j*l.in:][:l.in]
-			if l.bits == 8 {
-				l.wide(s, p, j, n, column)
-				narrow(row, lend[float32](&s.values, l.in))
-				continue
-			}
-			lookUp(row, column, columnTable[T](s, p, l.bits, j, n), l.index, l.bits)
-		}
+		readStreams(s, dst[:n*l.in], streams, p, l.bits, l.index, l.size)
 		dst, first = dst[n*l.in:], first+n
 	}
 	return nil
+}
+
+// readStreams gives the values of rows that are streams of words, with parameters of n rows for each group. Groups are of that size, 0 if
+// they are in any order.
+func readStreams[T kernels.Float](s *scratch, dst []T, streams []uint32, p params, bits int, index []int32, size int) {
+	in := len(index)
+	n := len(dst) / in
+	words := in * bits / 32
+	groups := len(p.scale) / n
+	if size == 0 || in%size != 0 || p.odd() {
+		for j := range n {
+			lookUpStream(s, dst[j*in:][:in], streams[j*words:][:words], p, bits, j, n, index)
+		}
+		return
+	}
+	codes := bytesOf(streams)
+	format := map[int]kernels.Format{2: kernels.Uint2, 4: kernels.Uint4, 8: kernels.Uint8}[bits]
+	given := &kernels.IntParams{Format: format, Max: 1<<bits - 1, Scale: lend[float32](&s.values, len(p.scale)), ZeroPoint: lend[int32](&s.gathered, len(p.zero))}
+	for g := range groups {
+		for j := range n {
+			given.Scale[j*groups+g], given.ZeroPoint[j*groups+g] = p.scale[g*n+j], min(p.zero[g*n+j], int32(given.Max))
+		}
+	}
+	toggleEndian(streams)
+	if bits == 3 {
+		given.Format = kernels.Uint8
+		wider := lend[uint8](&s.bytes, len(dst))
+		unpackBits(wider, codes, bits)
+		codes = wider
+	}
+	kernels.DequantizeInt(dst, codes, kernels.Grid{Rows: 1, Groups: n * groups, Len: size}, given)
+	toggleEndian(streams)
+	// A zero point above every code, as version 1 makes it of a stored one that has all bits set.
+	for j := range n {
+		for g := range groups {
+			if int(p.zero[g*n+j]) > given.Max {
+				lookUpStream(s, dst[j*in:][:in], streams[j*words:][:words], p, bits, j, n, index)
+				break
+			}
+		}
+	}
+}
+
+// lookUpStream gives the values of row j of n.
+func lookUpStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits, j, n int, index []int32) {
+	if bits == 8 {
+		values := lend[float32](&s.values, len(dst))
+		readBytes(values, stream, p, j, n, index)
+		narrow(dst, values)
+		return
+	}
+	lookUp(dst, stream, columnTable[T](s, p, bits, j, n), index, bits)
 }
 
 // params reads the parameters of some columns: a row of them per group.
@@ -144,11 +188,10 @@ func lookUp[T kernels.Float](dst []T, stream []uint32, table []T, index []int32,
 	}
 }
 
-// wide computes the values of a column of codes of a byte.
-func (l *gptq) wide(s *scratch, p params, j, n int, column []uint32) {
-	values := lend[float32](&s.values, l.in)
-	for k, w := range column {
-		y, g := values[4*k:][:4], l.index[4*k:][:4]
+// readBytes gives the values of column j of n, of codes of a byte.
+func readBytes(dst []float32, stream []uint32, p params, j, n int, index []int32) {
+	for k, w := range stream {
+		y, g := dst[4*k:][:4], index[4*k:][:4]
 		for i := range 4 {
 			at := int(g[i])*n + j
 			y[i] = float32(int32(w>>(8*i)&255)-p.zero[at]) * p.scale[at]
@@ -166,6 +209,7 @@ type awq struct {
 	in, out      int
 	groups       int
 	index        []int32
+	size         int
 }
 
 // awqNibble is where a word has each of its eight columns.
@@ -197,23 +241,30 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 				p.zero[g*n+j] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
 			}
 		}
-		column := lend[uint32](&s.column, l.in)
-		for j := range n {
-			o := first + j
-			if j == 0 || o%8 == 0 {
-				for i := range column {
-					column[i] = codes[i*words+o/8-begin]
-				}
-			}
-			table := columnTable[T](s, p, 4, j, n)
-			shift := 4 * awqNibble[o%8]
-			row := dst[j*l.in:][:l.in]
-			index := l.index[:len(row)]
-			for i, w := range column[:len(row)] {
-				row[i] = table[int(index[i])<<4|int(w>>shift&15)]
-			}
-		}
+		// A row's nibbles are gathered to streams, eight inputs and eight rows at a time.
+		streams := lend[uint32](&s.column, n*l.in/8)
+		l.gather(streams, codes, first-8*begin, n, words)
+		readStreams(s, dst[:n*l.in], streams, p, 4, l.index, l.size)
 		dst, first = dst[n*l.in:], first+n
 	}
 	return nil
+}
+
+// gather makes a stream of each of n rows, of codes of so many words for each input; the first word has the row first.
+func (l *awq) gather(streams, codes []uint32, first, n, words int) {
+	length := l.in / 8
+	var block [8]uint32
+	for k := range length {
+		for w := range words {
+			for i := range block {
+				block[i] = codes[(8*k+i)*words+w]
+			}
+			transposeNibbles(&block)
+			for c, nibble := range awqNibble {
+				if j := 8*w + c - first; j >= 0 && j < n {
+					streams[j*length+k] = block[nibble]
+				}
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/lowbit-go/lowbit/fp6"
@@ -292,39 +293,6 @@ func (l *grouped) unpack(s *scratch, packed []uint8, rows int) []uint8 {
 	return out
 }
 
-// unpackBits reads codes of so many bits, at most 8, from a little-endian bit stream.
-func unpackBits(dst, src []uint8, bits int) {
-	switch bits {
-	case 8:
-		copy(dst, src)
-		return
-	case 4:
-		kernels.Unpack(dst, src[:(len(dst)+1)/2], kernels.Uint4)
-		return
-	case 2:
-		kernels.Unpack(dst, src[:(len(dst)+3)/4], kernels.Uint2)
-		return
-	}
-	mask := uint8(1)<<bits - 1
-	// Eight codes fill so many bytes as a code has bits.
-	for len(dst) >= 8 && len(src) >= 8 {
-		v := uint64(src[0]) | uint64(src[1])<<8 | uint64(src[2])<<16 | uint64(src[3])<<24 |
-			uint64(src[4])<<32 | uint64(src[5])<<40 | uint64(src[6])<<48 | uint64(src[7])<<56
-		for i := range 8 {
-			dst[i] = uint8(v>>(i*bits)) & mask
-		}
-		dst, src = dst[8:], src[bits:]
-	}
-	for i := range dst {
-		bit := i * bits
-		v := uint16(src[bit/8])
-		if bit/8+1 < len(src) {
-			v |= uint16(src[bit/8+1]) << 8
-		}
-		dst[i] = uint8(v>>(bit%8)) & mask
-	}
-}
-
 // params are parameters, one of each per group.
 type params struct {
 	scale  []float32
@@ -426,24 +394,38 @@ func dequantizeOdd[T kernels.Float](s *scratch, signed bool, dst []T, codes []ui
 	narrow(dst, wide)
 }
 
-// dequantizeE2M3 is for groups of whole triples of bytes.
-func dequantizeE2M3[T kernels.Float](s *scratch, dst []T, codes []uint8, g kernels.Grid, scale []float32) {
-	wide := lend[float32](&s.values, len(dst))
-	for i := 0; i+4 <= len(wide); i += 4 {
-		b := codes[i/4*3:][:3]
-		v := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
-		x := scale[i/g.Len%g.Groups]
-		for k := range 4 {
-			wide[i+k] = e2m3[v>>(6*k)&63] * x
-		}
-	}
-	narrow(dst, wide)
-}
+// largestE2M3 is the largest scale that can be multiplied by 64.
+const largestE2M3 = 0x1p121
 
-// e2m3 has the values of the codes.
-var e2m3 = func() (t [64]float32) {
-	for c := range t {
-		t[c] = fp6.E2M3(c).Float32()
+// dequantizeE2M3 is for groups of whole triples of bytes. A code of e2m3, its sign apart, is the code of e4m3 of a number that is 64 times as
+// small.
+func dequantizeE2M3[T kernels.Float](s *scratch, dst []T, codes []uint8, g kernels.Grid, scale []float32) {
+	wider := lend[uint8](&s.bytes, len(dst))
+	unpackBits(wider, codes[:len(dst)/4*3], 6)
+	large := false
+	for _, x := range scale {
+		large = large || !(x <= largestE2M3)
 	}
-	return t
-}()
+	if large {
+		wide := lend[float32](&s.values, len(dst))
+		for i, c := range wider {
+			wide[i] = fp6.E2M3(c).Float32() * scale[i/g.Len%g.Groups]
+		}
+		narrow(dst, wide)
+		return
+	}
+	for at := wider; len(at) > 0; {
+		n := min(8, len(at))
+		var eight [8]uint8
+		copy(eight[:], at[:n])
+		v := binary.LittleEndian.Uint64(eight[:])
+		v = v&0x2020202020202020<<2 | v&0x1f1f1f1f1f1f1f1f
+		binary.LittleEndian.PutUint64(eight[:], v)
+		copy(at[:n], eight[:])
+		at = at[n:]
+	}
+	for i := range scale {
+		scale[i] *= 64
+	}
+	kernels.DequantizeFloat(dst, wider, g, &kernels.FloatParams{Format: kernels.E4M3FN, Scale: scale})
+}

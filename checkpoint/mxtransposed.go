@@ -1,13 +1,12 @@
 package checkpoint
 
 import (
+	"encoding/binary"
 	"math"
-	"sync"
+	"slices"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -24,11 +23,10 @@ func (l *transposedMX) step() int { return 32 }
 
 // readTransposedMX reads rows.
 func readTransposedMX[T kernels.Float](l *transposedMX, s *scratch, dst []T, first int) error {
-	table := mxTable[T]()
 	for len(dst) > 0 {
 		expert, i := first/l.in, first%l.in
 		n := min(len(dst)/l.out, l.in-i)
-		if err := readExpert(l, s, dst[:n*l.out], table, expert, i); err != nil {
+		if err := readExpert(l, s, dst[:n*l.out], expert, i); err != nil {
 			return err
 		}
 		dst, first = dst[n*l.out:], first+n
@@ -37,17 +35,16 @@ func readTransposedMX[T kernels.Float](l *transposedMX, s *scratch, dst []T, fir
 }
 
 // readExpert reads the inputs of an expert from one on.
-func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, table *[256][16]T, expert, first int) error {
+func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, first int) error {
 	inputs := len(dst) / l.out
 	blocks := l.in / 32
-	begin, end := first/32, (first+inputs+31)/32
-	n := end - begin
+	from, to := first/32, (first+inputs+31)/32
+	begin, n := from, to-from
 	// Where most of a row is wanted, all of it is read, as one call.
 	if 4*n >= blocks {
 		begin, n = 0, blocks
 	}
-	const tile = 32 // outputs whose values fill a cache line of each input
-	outputs := min(l.out, max(tile, columnBytes/(16*n)/tile*tile))
+	outputs := min(l.out, max(8, columnBytes/(16*n)/8*8))
 	for o := 0; o < l.out; o += outputs {
 		outputs := min(outputs, l.out-o)
 		codes, scale := lend[uint8](&s.codes, outputs*n*16), lend[uint8](&s.stored, outputs*n)
@@ -70,61 +67,73 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, table *[2
 				}
 			}
 		}
-		for from := 0; from < outputs; from += tile {
-			to := min(from+tile, outputs)
-			for b := first / 32; b < end; b++ {
-				for r := from; r < to; r++ {
-					at := r*n + b - begin
-					values := &table[scale[at]]
-					i := 32*b - first
-					if i >= 0 && i+32 <= inputs {
-						out := dst[i*l.out+o+r:]
-						for k, c := range codes[at*16:][:16] {
-							out[2*k*l.out] = values[c&15]
-							out[(2*k+1)*l.out] = values[c>>4]
-						}
-						continue
-					}
-					for k := range 32 {
-						if i+k >= 0 && i+k < inputs {
-							dst[(i+k)*l.out+o+r] = values[codes[at*16+k/2]>>(k%2*4)&15]
-						}
-					}
-				}
+		for b := from; b < to; b++ {
+			block := mxBlock{codes: codes[(b-begin)*16:], scale: scale[b-begin:], stride: n, outputs: outputs}
+			for i := max(32*b, first); i < min(32*b+32, first+inputs); i++ {
+				readInput(&block, s, dst[(i-first)*l.out+o:][:outputs], i-32*b)
 			}
 		}
 	}
 	return nil
 }
 
-// Tables of e2m1 times every power of two. 255 stands for 2^128.
-var (
-	mxTable32   = sync.OnceValue(newMXTable[float32])
-	mxTableF16  = sync.OnceValue(newMXTable[float16.Float16])
-	mxTableBF16 = sync.OnceValue(newMXTable[bf16.BFloat16])
-)
+// mxBlock is a block of 32 inputs of some outputs.
+type mxBlock struct {
+	codes, scale []uint8 // from the first output's on; the next one's are stride blocks behind
+	stride       int
+	outputs      int
 
-func newMXTable[T kernels.Float]() *[256][16]T {
-	table := new([256][16]T)
-	for scale := range table {
-		var wide [16]float32
-		for code := range wide {
-			wide[code] = float32(math.Ldexp(float64(fp4.E2M1(code).Float32()), scale-127))
-		}
-		narrow(table[scale][:], wide[:])
-	}
-	return table
+	ready   bool
+	wide    bool      // some scale is 2^128
+	scales  []float32 // of each output
+	streams []uint8   // of each input, the outputs' codes
 }
 
-func mxTable[T kernels.Float]() *[256][16]T {
-	var table any
-	switch any(*new(T)).(type) {
-	case float32:
-		table = mxTable32()
-	case float16.Float16:
-		table = mxTableF16()
-	case bf16.BFloat16:
-		table = mxTableBF16()
+// prepare gathers the codes of each input, eight inputs and eight outputs at a time.
+func (b *mxBlock) prepare(s *scratch) {
+	b.ready = true
+	bytes := lend[uint8](&s.zero, b.outputs)
+	for r := range bytes {
+		bytes[r] = b.scale[r*b.stride]
 	}
-	return table.(*[256][16]T)
+	if b.wide = slices.Contains(bytes, 255); b.wide {
+		return
+	}
+	b.scales = lend[float32](&s.scale, b.outputs)
+	kernels.DecodeE8M0(b.scales, as[fp8.E8M0](bytes))
+	words := (b.outputs + 7) / 8
+	b.streams = lend[uint8](&s.bytes, 32*4*words)
+	var square [8]uint32
+	for r := 0; r < b.outputs; r += 8 {
+		for w := range 4 {
+			for j := range square {
+				square[j] = 0
+				if r+j < b.outputs {
+					square[j] = binary.LittleEndian.Uint32(b.codes[(r+j)*b.stride*16+4*w:])
+				}
+			}
+			transposeNibbles(&square)
+			for k, word := range square {
+				binary.LittleEndian.PutUint32(b.streams[((8*w+k)*words+r/8)*4:], word)
+			}
+		}
+	}
+}
+
+// readInput gives the values of all outputs for one of the inputs.
+func readInput[T kernels.Float](b *mxBlock, s *scratch, dst []T, input int) {
+	if !b.ready {
+		b.prepare(s)
+	}
+	if b.wide {
+		wide := lend[float32](&s.values, len(dst))
+		for r := range wide {
+			c := b.codes[r*b.stride*16+input/2] >> (input % 2 * 4) & 15
+			wide[r] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(b.scale[r*b.stride])-127))
+		}
+		narrow(dst, wide)
+		return
+	}
+	codes := b.streams[input*((b.outputs+7)/8)*4:]
+	kernels.DequantizeFloat(dst, codes[:(len(dst)+1)/2], kernels.Grid{Rows: 1, Groups: len(dst), Len: 1}, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: b.scales})
 }

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -224,11 +225,14 @@ func (b *builder) resolveGPTQ(q *quantConfig, p string) {
 		if l.index = b.readIndex(index, l.groups); b.err != nil {
 			return
 		}
+		if slices.Equal(l.index, evenIndex(in, size)) {
+			l.size = size
+		}
 	} else if q.DescAct {
 		b.fail(p+".g_idx", "is missing, though desc_act in %s is true", q.path)
 		return
 	} else {
-		l.index = evenIndex(in, size)
+		l.index, l.size = evenIndex(in, size), size
 	}
 	b.scheme.Bits, b.scheme.Rows, b.scheme.Cols = q.Bits, 1, size
 	b.done([]int{out, in}, l, scale.DType)
@@ -272,8 +276,8 @@ func (b *builder) resolveAWQ(q *quantConfig, p string) {
 	if !ok {
 		return
 	}
-	if len(codes.dims()) != 2 {
-		b.fail(codes.Name, "has the shape %s, want two axes", shapeText(codes.dims()))
+	if len(codes.dims()) != 2 || codes.dims()[0]%8 != 0 {
+		b.fail(codes.Name, "has the shape %s, want two axes, the first a multiple of 8", shapeText(codes.dims()))
 		return
 	}
 	in, out := codes.dims()[0], codes.dims()[1]*8
@@ -281,7 +285,7 @@ func (b *builder) resolveAWQ(q *quantConfig, p string) {
 	if !ok {
 		return
 	}
-	l := &awq{codes: codes, in: in, out: out, groups: in / size, index: evenIndex(in, size)}
+	l := &awq{codes: codes, in: in, out: out, groups: in / size, index: evenIndex(in, size), size: size}
 	zeros, ok := b.need(ZeroPoint, p+".qzeros", safetensors.I32)
 	if !ok || !b.wantShape(zeros, l.groups, out/8) {
 		return
