@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -17,6 +18,7 @@ type Checkpoint struct {
 	kind    Kind
 	index   *index // nil if there is none
 	shards  []*safetensors.File
+	gguf    *gguf.File // nil unless that is what it is
 	config  *config
 	tensors []*Tensor
 	byName  map[string]*Tensor
@@ -31,10 +33,11 @@ const (
 	File   Kind = iota + 1 // one safetensors file
 	Index                  // the index of a sharded checkpoint
 	Folder                 // a Hugging Face checkpoint
+	GGUF                   // a GGUF file
 )
 
-// Open opens a checkpoint: a safetensors file, the index of a sharded one (X.index.json), or a folder with one of the two. What a file
-// is, is told by its first bytes. A config.json beside the weights says how they are quantized.
+// Open opens a checkpoint: a safetensors file, the index of a sharded one (X.index.json), a folder with one of the two, or a
+// GGUF file. What a file is, is told by its first bytes. A config.json beside the weights says how they are quantized.
 //
 // Open reads headers and small parameters, not weights. A file that is damaged or missing is an error; a tensor whose codes or
 // parameters are damaged, missing or of a scheme that is not supported is found by Tensor.Err, so that the others can be used.
@@ -53,6 +56,9 @@ func (c *Checkpoint) open() error {
 		return err
 	}
 	c.folder, c.kind, c.index = found.folder, found.kind, found.index
+	if c.kind == GGUF {
+		return c.openGGUF(c.path)
+	}
 	for _, path := range found.shards {
 		f, err := openShard(path)
 		if err != nil {
@@ -80,6 +86,9 @@ func (c *Checkpoint) open() error {
 // Close closes the files.
 func (c *Checkpoint) Close() error {
 	var all []error
+	if c.gguf != nil {
+		all = append(all, c.gguf.Close())
+	}
 	for _, f := range c.shards {
 		all = append(all, f.Close())
 	}
@@ -95,11 +104,11 @@ func (c *Checkpoint) Folder() string { return c.folder }
 // Kind tells what the checkpoint was opened from.
 func (c *Checkpoint) Kind() Kind { return c.kind }
 
-// Shards returns the files with the weights, in the order of their names. The caller must not change the list.
+// Shards returns the safetensors files with the weights, in the order of their names. The caller must not change the list.
 func (c *Checkpoint) Shards() []*safetensors.File { return c.shards }
 
 // Method names what the weights are quantized by, as config.json's quant_method has it: compressed-tensors, fp8, mxfp4, gptq, awq,
-// bitsandbytes; "" if no tensor is quantized.
+// bitsandbytes; gguf; "" if no tensor is quantized.
 func (c *Checkpoint) Method() string {
 	for _, t := range c.tensors {
 		if t.Quantized() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -139,6 +140,9 @@ func (j *CompressedTensors) String() string {
 
 // Convert takes the matrices that are selected, if the group size divides their rows.
 func (j *CompressedTensors) Convert(t *Tensor) (Converter, error) {
+	if _, fromGGUF := t.parts[0].File.(*gguf.File); fromGGUF {
+		return nil, t.refuse("is in a GGUF file: compressed-tensors is made of safetensors")
+	}
 	if t.Quantized() {
 		return nil, t.refuse("is quantized already, by %v: dequantize first", t.scheme.Method)
 	}

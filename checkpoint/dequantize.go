@@ -9,12 +9,14 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // Dequantization is the job of giving the plain model back: each quantized tensor becomes one tensor under its own name, its companions
-// are dropped, and config.json loses its quantization_config. Tensors that are not quantized stay as they are.
+// are dropped, and config.json loses its quantization_config. Tensors that are not quantized stay as they are; from a GGUF file all
+// floating-point tensors become DType, F32 unless it is given.
 type Dequantization struct {
 	DType  safetensors.DType    // F32, F16 or BF16; 0 for each tensor's own DType
 	Select func(t *Tensor) bool // which quantized tensors; the others stay quantized, and quantization_config with them. Nil for all
@@ -24,16 +26,28 @@ type Dequantization struct {
 // String names the job.
 func (d Dequantization) String() string { return fmt.Sprintf("dequantize %v %s", d.DType, d.Name) }
 
-// Convert takes the quantized tensors that are selected.
+// Convert takes the quantized tensors that are selected; of a GGUF file all that are floating-point numbers, and what is not selected is
+// left out if no safetensors file can hold it.
 func (d Dequantization) Convert(t *Tensor) (Converter, error) {
-	if !t.Quantized() || d.Select != nil && !d.Select(t) {
+	_, fromGGUF := t.parts[0].File.(*gguf.File)
+	if d.Select != nil && !d.Select(t) {
+		if fromGGUF && t.Quantized() {
+			return dropper{}, nil
+		}
+		return nil, nil
+	}
+	if !t.Quantized() && !(fromGGUF && floating(t.dtype)) {
 		return nil, nil
 	}
 	if t.err != nil {
 		return nil, t.err
 	}
 	dtype := d.DType
-	if dtype == 0 {
+	switch {
+	case dtype != 0:
+	case fromGGUF:
+		dtype = safetensors.F32
+	default:
 		dtype = t.dtype
 	}
 	switch dtype {

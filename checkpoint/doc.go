@@ -3,7 +3,7 @@
 //
 // # Reading
 //
-// Open opens a safetensors file, the index of a sharded checkpoint or a Hugging Face folder as one set of named tensors. The tensors are
+// Open opens a safetensors file, the index of a sharded checkpoint, a Hugging Face folder or a GGUF file as one set of named tensors. The tensors are
 // those of the plain model: a quantized one is one Tensor, whatever its codes and parameters are called and wherever they lie, and ReadRows
 // gives its rows as float32, float16 or bfloat16, to the bits that its own library gives:
 //
@@ -16,6 +16,7 @@
 //	gptq                versions 1 and 2, of 2, 3, 4 and 8 bits, groups in any order        (q - z) * s
 //	awq                 4 bits, gemm                                                        (q - z) * s
 //	bitsandbytes        nf4, fp4, nested too; int8                                          table[q] * absmax; q * SCB * (1/127)
+//	gguf                every type that package gguf dequantizes                            as package gguf has it
 //
 // Products and sums are computed in float32, each rounded by itself, from left to right, and the result is rounded once to the type that is
 // asked for, half to even. Only what is asked for is read, by position; a shard is never loaded.

@@ -143,6 +143,8 @@ func find(path string) (*found, error) {
 	switch {
 	case is == isJSON:
 		return findByIndex(path)
+	case is == isGGUF:
+		return &found{kind: GGUF, folder: filepath.Dir(path)}, nil
 	case is == isEmpty && strings.HasSuffix(path, indexSuffix):
 		return nil, inFile(path, errors.New(refused[is]))
 	}

@@ -1,13 +1,21 @@
 package checkpoint
 
 import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
 
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -145,5 +153,162 @@ func TestGPTOSSGolden(t *testing.T) {
 	for _, rows := range []int{192, 1, 31, 96} {
 		require.Equal(t, hf["gptoss.dequant.f32"].data, readAs(t, x, safetensors.F32, rows))
 		require.Equal(t, hf["gptoss.dequant.bf16"].data, readAs(t, x, safetensors.BF16, rows))
+	}
+}
+
+func TestGGUFGolden(t *testing.T) {
+	want := loadFile(t, "../gguf/testdata/tiny.safetensors")
+	for _, name := range []string{"tiny_a32.gguf", "tiny_a64.gguf"} {
+		path := filepath.Join("../gguf/testdata", name)
+		c := open(t, path)
+		require.NoError(t, c.Err())
+		assert.Equal(t, GGUF, c.Kind())
+		assert.Equal(t, "gguf", c.Method())
+		assert.NotEmpty(t, c.Tensors())
+		for _, x := range c.Tensors() {
+			if w, ok := want[x.Name()]; ok {
+				assert.Equal(t, w.shape, x.Shape(), x.Name())
+				assert.Equal(t, w.data, readAs(t, x, safetensors.F32, 3), x.Name())
+			}
+		}
+		out := filepath.Join(t.TempDir(), "out.safetensors")
+		require.NoError(t, plan(t, path, Dequantization{}, 100).WriteFile(context.Background(), out, WriteOptions{Workers: 2}))
+		got := loadFile(t, out)
+		assert.Len(t, got, len(c.Tensors()))
+		for name, w := range want {
+			assert.Equal(t, w, got[name], name)
+		}
+		some := plan(t, path, Dequantization{Select: func(x *Tensor) bool { return !x.Quantized() }}, 100)
+		require.NoError(t, some.WriteFile(context.Background(), out, WriteOptions{}))
+		for name := range loadFile(t, out) {
+			x, _ := c.Lookup(name)
+			assert.False(t, x.Quantized(), name)
+		}
+	}
+	_, err := NewPlan(open(t, "../gguf/testdata/tiny_a32.gguf"), ctJob(t, "w8a8"), 100)
+	assert.ErrorContains(t, err, "is in a GGUF file: compressed-tensors is made of safetensors")
+}
+
+func TestGGUFOfUnknownType(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.gguf")
+	w, err := gguf.Create(path, nil, []gguf.Info{
+		{Name: "a", Type: gguf.F16, Shape: []int{2}}, {Name: "b", Type: gguf.IQ1_S, Shape: []int{256}}, {Name: "c", Type: gguf.I32, Shape: []int{1}},
+	})
+	require.NoError(t, err)
+	for _, x := range w.Tensors() {
+		require.NoError(t, w.WriteTensor(x.Name, make([]byte, x.Size), 0))
+	}
+	require.NoError(t, w.Commit())
+	c := open(t, path)
+	_, err = NewPlan(c, Dequantization{}, 100)
+	assert.EqualError(t, err, path+`: tensor "b": is of the type IQ1_S, which is not supported`)
+	p, err := NewPlan(c, Dequantization{DType: safetensors.BF16, Select: func(x *Tensor) bool { return x.Name() != "b" }}, 100)
+	require.NoError(t, err)
+	out := filepath.Join(t.TempDir(), "out.safetensors")
+	require.NoError(t, p.WriteFile(context.Background(), out, WriteOptions{}))
+	assert.Equal(t, tensors{"a": {safetensors.BF16, []int{2}, make([]byte, 4)}, "c": {safetensors.I32, []int{1}, make([]byte, 4)}}, loadFile(t, out))
+}
+
+func TestGPTQInAnyOrder(t *testing.T) {
+	const in, out, size = 64, 32, 16
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, bits := range []int{2, 3, 4, 8} {
+		for _, shuffled := range []bool{false, true} {
+			codes, zeros, scale := make([]int, out*in), make([]int, out*in/size), make([]float16.Float16, out*in/size)
+			index := make([]int32, in)
+			for i := range codes {
+				codes[i] = r.IntN(1 << bits)
+			}
+			for i := range zeros {
+				zeros[i], scale[i] = r.IntN(1<<bits), float16.Fromfloat32(r.Float32()+.1)
+			}
+			for i := range index {
+				index[i] = int32(i / size)
+			}
+			if shuffled {
+				r.Shuffle(in, func(i, j int) { index[i], index[j] = index[j], index[i] })
+			}
+			want := make([]float32, out*in)
+			words := in * bits / 32
+			packed := make([]int32, words*out)
+			zeroWords := []int32{}
+			for o := range out {
+				for w, v := range bitStream(codes[o*in:][:in], bits) {
+					packed[w*out+o] = v
+				}
+				for i := range in {
+					g := int(index[i])*out + o
+					want[o*in+i] = float32(codes[o*in+i]-zeros[g]-1) * scale[g].Float32()
+				}
+			}
+			for g := range in / size {
+				zeroWords = append(zeroWords, bitStream(zeros[g*out:][:out], bits)...)
+			}
+			c := open(t, folder(t, fmt.Sprintf(`{"quantization_config":{"quant_method":"gptq","bits":%d,"group_size":%d,"desc_act":true}}`, bits, size), tensors{
+				"m.qweight": of(safetensors.I32, []int{words, out}, packed...), "m.qzeros": of(safetensors.I32, []int{in / size, out * bits / 32}, zeroWords...),
+				"m.scales": of(safetensors.F16, []int{in / size, out}, scale...), "m.g_idx": of(safetensors.I32, []int{in}, index...),
+			}))
+			require.NoError(t, c.Err())
+			for _, rows := range []int{out, 1, 5} {
+				require.Equal(t, floatBytes(want), readAs(t, lookup(t, c, "m.weight"), safetensors.F32, rows), "%d bits, shuffled %v", bits, shuffled)
+			}
+		}
+	}
+}
+
+// TestGPTOSSLargestScale has 2^128, which is no NaN, and outputs that are no whole word.
+func TestGPTOSSLargestScale(t *testing.T) {
+	const out = 11
+	codes, scales := make([]uint8, out*16), make([]uint8, out)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range codes {
+		codes[i] = uint8(r.IntN(256))
+	}
+	for _, largest := range []uint8{254, 255} {
+		want := make([]float32, 32*out)
+		for o := range scales {
+			scales[o] = uint8(120 + o)
+			if o == 3 {
+				scales[o] = largest
+			}
+			for i := range 32 {
+				v := fp4.E2M1(codes[o*16+i/2] >> (i % 2 * 4) & 15).Float32()
+				want[i*out+o] = float32(math.Ldexp(float64(v), int(scales[o])-127))
+			}
+		}
+		c := open(t, folder(t, "", tensors{"m_blocks": of(safetensors.U8, []int{1, out, 1, 16}, codes...), "m_scales": of(safetensors.U8, []int{1, out, 1}, scales...)}))
+		for _, rows := range []int{32, 5} {
+			require.Equal(t, floatBytes(want), readAs(t, lookup(t, c, "m"), safetensors.F32, rows))
+		}
+	}
+}
+
+func TestReadRowsAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget")
+	}
+	for scheme, d := range damaged(t) {
+		x := lookup(t, open(t, folder(t, d.config, d.all)), d.name)
+		dst := make([]float32, 32*x.RowLen())
+		n := min(len(dst)/x.RowLen(), x.Rows())
+		read := func() {
+			if err := ReadRows(x, dst[:n*x.RowLen()], 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read()
+		assert.Less(t, testing.AllocsPerRun(50, read), 1.0, scheme)
+	}
+}
+
+func TestReadRowsFromSeveralGoroutines(t *testing.T) {
+	for scheme, d := range damaged(t) {
+		x := lookup(t, open(t, folder(t, d.config, d.all)), d.name)
+		want := readAll[float32](t, x, x.Rows())
+		var all sync.WaitGroup
+		for k := range 4 {
+			all.Go(func() { assert.Equal(t, want, readAll[float32](t, x, 3+k), scheme) })
+		}
+		all.Wait()
 	}
 }

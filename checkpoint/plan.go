@@ -28,6 +28,7 @@ type Plan struct {
 	Before, After int64
 
 	in       *Checkpoint
+	paths    []string // of the shards' inputs
 	job      string
 	metadata map[string]map[string]string // of each shard
 	stays    bool                         // some tensor stays quantized
@@ -104,11 +105,12 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 
 	names := map[string]bool{}
 	sizes := map[string]int64{}
-	for _, f := range c.shards {
-		shard := Shard{Name: filepath.Base(f.Name())}
+	for _, f := range c.files() {
+		shard := Shard{Name: filepath.Base(f.path)}
+		p.paths = append(p.paths, f.path)
 		var outputs []safetensors.Info
 		var first []int // of the outputs of each converter
-		for _, info := range f.Tensors() {
+		for _, info := range f.tensors {
 			t := owner[info.Name]
 			conv := converters[t]
 			if conv != nil && t.parts[0].Name != info.Name {
@@ -123,17 +125,20 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		}
 		for _, o := range outputs {
 			if names[o.Name] {
-				return nil, refuse(f.Name(), o.Name, "would be written twice")
+				return nil, refuse(f.path, o.Name, "would be written twice")
 			}
 			names[o.Name] = true
 		}
-		metadata, err := job.Metadata(f, func(name string) bool { return converters[owner[name]] == nil })
-		if err != nil {
-			return nil, err
+		var metadata map[string]string
+		var err error
+		if f.file != nil {
+			if metadata, err = job.Metadata(f.file, func(name string) bool { return converters[owner[name]] == nil }); err != nil {
+				return nil, err
+			}
 		}
 		p.metadata[shard.Name] = metadata
 		if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
-			return nil, inFile(f.Name(), err)
+			return nil, inFile(f.path, err)
 		}
 		shard.Size = int64(len(shard.Head))
 		for _, o := range shard.Tensors {
@@ -173,6 +178,28 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 	return p, nil
 }
 
+// file is a file that is read.
+type file struct {
+	path    string
+	file    *safetensors.File // nil if it is a GGUF file
+	tensors []safetensors.Info
+}
+
+// files lists the files that are read.
+func (c *Checkpoint) files() (files []file) {
+	for _, f := range c.shards {
+		files = append(files, file{f.Name(), f, f.Tensors()})
+	}
+	if c.gguf != nil {
+		f := file{path: c.gguf.Name()}
+		for _, t := range c.tensors {
+			f.tensors = append(f.tensors, t.parts[0].Info)
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
 // newIndex makes the new index of the old one.
 func (p *Plan) newIndex() ([]byte, error) {
 	metadata := maps.Clone(p.in.index.metadata)
@@ -209,9 +236,9 @@ func (p *Plan) Digest() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", p.job)
 	for i, s := range p.Shards {
-		stat, err := os.Stat(p.in.shards[i].Name())
+		stat, err := os.Stat(p.paths[i])
 		if err != nil {
-			return "", inFile(p.in.shards[i].Name(), err)
+			return "", inFile(p.paths[i], err)
 		}
 		fmt.Fprintf(h, "%q %d %d %d\n", s.Name, stat.Size(), stat.ModTime().UnixNano(), len(s.Head))
 		h.Write(s.Head)
@@ -229,6 +256,13 @@ func (p *Plan) Converted() (n int) {
 	}
 	return n
 }
+
+// dropper leaves a tensor out.
+type dropper struct{}
+
+func (dropper) Outputs() []safetensors.Info          { return nil }
+func (dropper) Pieces(int64) iter.Seq[Piece]         { return func(func(Piece) bool) {} }
+func (dropper) Do(*Scratch, Piece) ([][]byte, error) { return nil, nil }
 
 // keeper copies a stored tensor.
 type keeper struct{ Stored }

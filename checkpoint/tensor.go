@@ -8,6 +8,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -40,10 +41,16 @@ func (s Scheme) String() string {
 	return fmt.Sprintf("%s %s, %d bits, groups of %dx%d", s.Method, s.Format, s.Bits, s.Rows, s.Cols)
 }
 
-// Stored is a tensor as it lies in a file.
+// Stored is a tensor as it lies in a file. Its DType is 0 if it is of blocks of a GGUF file.
 type Stored struct {
 	safetensors.Info
-	File *safetensors.File
+	File Source
+}
+
+// Source is a file that tensors are read from: a *safetensors.File or a *gguf.File.
+type Source interface {
+	Name() string
+	ReadTensor(name string, buf []byte, off int64) error
 }
 
 // dims returns the lengths of the axes.
@@ -182,11 +189,13 @@ func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
 		err = readNF4(l, s, dst, first*cols)
 	case *int8Rows:
 		err = readInt8Rows(l, s, dst, first)
+	case *ggufBlocks:
+		err = readGGUF(l, s, dst, first)
 	}
 	if err == nil {
 		return nil
 	}
-	if errors.As(err, new(*safetensors.Error)) {
+	if errors.As(err, new(*safetensors.Error)) || errors.As(err, new(*gguf.Error)) {
 		return err
 	}
 	return t.refuse("%w", err)
