@@ -63,6 +63,7 @@ func TestNames(t *testing.T) {
 		"minmax", "backward/bytemask", "backward/bitmask", "encode/f16", "decode/f16", "encode/bf16", "decode/bf16", "encode/e4m3", "decode/e4m3",
 		"encode/e5m2", "decode/e5m2", "encode/e2m1", "decode/e2m1", "encode/e8m0", "decode/e8m0",
 		"dynamic/int8/block32", "dynamic/uint8asym/block32", "dynamic/int4packed/block32", "dynamic/uint4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
+		"quantize/q8_0", "dequantize/q8_0", "quantize/q4_1", "dequantize/q4_k", "quantize/nvfp4", "dequantize/iq4_xs",
 	} {
 		assert.Contains(t, table, name)
 	}
@@ -81,6 +82,9 @@ func TestMatch(t *testing.T) {
 		"^quantize/int8/block64/bf16$":             {"quantize/int8/block64/bf16"},
 		"^quantize/int8/block0$":                   nil,
 		"^quantize/int8/block99999999999999999999": nil,
+		"quantize/q4_k":                            {"dequantize/q4_k", "quantize/q4_k", "quantize/q4_k/imatrix"},
+		"^quantize/q[45]_0":                        {"quantize/q4_0", "quantize/q5_0"},
+		"^quantize/q4_0/imatrix$":                  {"quantize/q4_0/imatrix"},
 		"no such operation":                        nil,
 	} {
 		assert.Equal(t, want, names(Ops(regexp.MustCompile(expression))), expression)

@@ -12,6 +12,8 @@
 //	encode/TYPE, decode/TYPE        plain conversions from and to float32
 //	pack/int4, unpack/int4          codes of int8, two to a byte or, with int2, four
 //	dynamic/FORMAT/blockN           observe and quantize: the scales are computed
+//	quantize/TYPE, dequantize/TYPE  blocks of GGUF files, q8_0 to iq4_xs: the scales are computed
+//	quantize/TYPE/imatrix           with an importance matrix
 //	quant/quantize/int8 and so on   the same by package quant, with scales that are given
 //
 // FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed, uint4packed and e2m1packed have half a byte, int2packed and

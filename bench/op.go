@@ -54,7 +54,7 @@ func (o Op) Impls(impls []string) []string {
 }
 
 // Ops returns the operations whose names an expression matches, in the order of the table; nil matches all. Blocks of other than 32 elements,
-// lanes, tensors of 16-bit floats, and package quant's are in the table only if the expression names them.
+// lanes, tensors of 16-bit floats, package quant's, and those of GGUF that search are in the table only if the expression names them.
 func Ops(match *regexp.Regexp) []Op {
 	text := ""
 	if match != nil {
@@ -72,12 +72,15 @@ func Ops(match *regexp.Regexp) []Op {
 		ops = append(ops, tensorOps[float16.Float16]("/f16", groupings)...)
 		ops = append(ops, tensorOps[bf16.BFloat16]("/bf16", groupings)...)
 	}
-	ops = slices.Concat(ops, conversionOps(), packOps(), dynamicOps(groupings[1:]))
+	ops = slices.Concat(ops, conversionOps(), packOps(), dynamicOps(groupings[1:]), ggufOps(searching.MatchString(text)))
 	if strings.Contains(text, "quant/") {
 		ops = append(ops, quantOps([]grouping{oneGroup, blocks(32), lanes, axis0, square})...)
 	}
 	return slices.DeleteFunc(ops, func(o Op) bool { return match != nil && !match.MatchString(o.Name) })
 }
+
+// searching matches the names of blocks of GGUF files whose quantization is a search, in an expression.
+var searching = regexp.MustCompile(`_k|iq4|imatrix`)
 
 var blockNames = regexp.MustCompile(`block[(?:]*([0-9|]+)`)
 

@@ -108,7 +108,7 @@ func (b Blocks) split(row, n int, do func(first, last int)) {
 
 // pieceLen is the number of elements that are worked on at a time: whole blocks of every type, in the first cache with all that belongs to
 // them.
-const pieceLen = 2048
+const pieceLen = 4096
 
 // scratch is the memory that one goroutine works with.
 type scratch struct {

@@ -39,34 +39,41 @@ func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
 			p := kernels.IntParams{Format: kernels.Int8, Min: 0, Max: 127, Scale: u.scales[:grid.Groups], Minval: u.least[:grid.Groups]}
 			kernels.DequantizeInt(dst[:n], u.codes[:n], grid, &p)
 		} else {
-			narrow(dst[:n], s.widenBytes(src[:bytes], t))
+			wide := roomFor(s, dst[:n])
+			s.widenBytes(wide, src[:bytes], t)
+			narrow(dst[:n], wide)
 		}
 		dst, src = dst[n:], src[bytes:]
 	}
 }
 
+// roomFor returns where elements are computed as float32: dst itself, or memory of s.
+func roomFor[T kernels.Float](s *scratch, dst []T) []float32 {
+	if _, ok := any(*new(T)).(float32); ok {
+		return as[float32](dst)
+	}
+	return s.wide[:len(dst)]
+}
+
 // widenBytes reads elements of F32, F16 or BF16 as float32.
-func (s *scratch) widenBytes(src []byte, t Type) []float32 {
-	n := len(src) / t.BlockBytes()
-	wide := s.wide[:n]
+func (s *scratch) widenBytes(wide []float32, src []byte, t Type) {
 	switch t {
 	case F32:
 		getFloats(wide, src)
 	case F16:
-		getFloats(s.float16[:n], src)
-		kernels.DecodeFloat16(wide, s.float16[:n])
+		half := s.float16[:len(wide)]
+		getFloats(half, src)
+		kernels.DecodeFloat16(wide, half)
 	case BF16:
-		getFloats(s.bfloat16[:n], src)
-		kernels.DecodeBFloat16(wide, s.bfloat16[:n])
+		half := s.bfloat16[:len(wide)]
+		getFloats(half, src)
+		kernels.DecodeBFloat16(wide, half)
 	}
-	return wide
 }
 
-// narrow rounds elements to their type.
+// narrow rounds elements to their type; roomFor made those of float32 in place.
 func narrow[T kernels.Float](dst []T, x []float32) {
 	switch any(*new(T)).(type) {
-	case float32:
-		copy(as[float32](dst), x)
 	case float16.Float16:
 		kernels.EncodeFloat16(as[float16.Float16](dst), x)
 	case bf16.BFloat16:
@@ -82,7 +89,7 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 		for i := range blocks {
 			b := (*[34]byte)(src[34*i:])
 			u.scales[i] = getHalf(b[:])
-			copy(u.codes[32*i:32*i+32], b[2:])
+			*(*[32]byte)(u.codes[32*i:]) = [32]byte(b[2:])
 		}
 		return 32
 	case Q4_0:
@@ -127,7 +134,7 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 		for i := range blocks {
 			b := (*[17]byte)(src[17*i:])
 			u.scales[i] = powerOfTwo(b[0])
-			lookUp((*[32]byte)(u.codes[32*i:]), (*[16]byte)(b[1:]), &fp4Values)
+			lookUp((*[32]byte)(u.codes[32*i:]), (*[16]byte)(b[1:]), &fp4Eights)
 		}
 		return 32
 	case NVFP4:
@@ -135,10 +142,9 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 			b := (*[36]byte)(src[36*i:])
 			for k := range 4 {
 				u.scales[4*i+k] = ue4m3Halves[b[k]]
-				codes, q := (*[16]byte)(u.codes[64*i+16*k:]), (*[8]byte)(b[4+8*k:])
-				for j, v := range q {
-					codes[j], codes[j+8] = fp4Values[v&15], fp4Values[v>>4]
-				}
+				codes, v := u.codes[64*i+16*k:], binary.LittleEndian.Uint64(b[4+8*k:])
+				put8(codes, fp4Eights.values(v))
+				put8(codes[8:], fp4Eights.values(v>>4))
 			}
 		}
 		return 16
@@ -146,7 +152,7 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 		for i := range blocks {
 			b := (*[18]byte)(src[18*i:])
 			u.scales[i] = getHalf(b[:])
-			lookUp((*[32]byte)(u.codes[32*i:]), (*[16]byte)(b[2:]), &iq4Values)
+			lookUp((*[32]byte)(u.codes[32*i:]), (*[16]byte)(b[2:]), &iq4Eights)
 		}
 		return 32
 	case IQ4_XS:
@@ -156,7 +162,7 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 			for k := range 8 {
 				scale := int(b[4+k/2]>>(4*(k%2))&15) | int(high>>(2*k)&3)<<4
 				u.scales[8*i+k] = d * float32(scale-32)
-				lookUp((*[32]byte)(u.codes[256*i+32*k:]), (*[16]byte)(b[8+16*k:]), &iq4Values)
+				lookUp((*[32]byte)(u.codes[256*i+32*k:]), (*[16]byte)(b[8+16*k:]), &iq4Eights)
 			}
 		}
 		return 32
@@ -178,12 +184,14 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 				u.scales[16*i+k] = d * float32(int(sc)-32)
 			}
 			codes := (*[256]byte)(u.codes[256*i:])
-			unpackPairs(codes, (*[64]byte)(b[32:]))
 			for k := 0; k < 32; k += 8 {
-				high := ^binary.LittleEndian.Uint64(b[k:])
-				for j := range 8 {
-					c := codes[32*j+k:]
-					put8(c, less(get8(c), high>>j&ones<<2))
+				missing := ^binary.LittleEndian.Uint64(b[k:]) // bits without which 4 is to be subtracted
+				for h := range 2 {
+					v := binary.LittleEndian.Uint64(b[32+32*h+k:])
+					for s := range 4 {
+						put8(codes[128*h+32*s+k:], less(v>>(2*s)&threes, missing&ones<<2))
+						missing >>= 1
+					}
 				}
 			}
 		}
@@ -200,12 +208,13 @@ func (u *unpacked) unpack(src []byte, t Type) (group int) {
 			b := (*[176]byte)(src[176*i:])
 			u.scalesK(8*i, b[:16])
 			codes := (*[256]byte)(u.codes[256*i:])
-			unpackHalves(codes, (*[128]byte)(b[48:]))
 			for k := 0; k < 32; k += 8 {
-				high := binary.LittleEndian.Uint64(b[16+k:])
-				for j := range 8 {
-					c := codes[32*j+k:]
-					put8(c, get8(c)|high>>j&ones<<4)
+				fifths := binary.LittleEndian.Uint64(b[16+k:])
+				for h := range 4 {
+					v := binary.LittleEndian.Uint64(b[48+32*h+k:])
+					put8(codes[64*h+k:], v&nibbles|fifths&ones<<4)
+					put8(codes[64*h+32+k:], v>>4&nibbles|fifths>>1&ones<<4)
+					fifths >>= 2
 				}
 			}
 		}
@@ -245,8 +254,6 @@ const (
 // less subtracts each of eight bytes from another; all are below 128.
 func less(v, k uint64) uint64 { return ((v | signs) - k) ^ signs }
 
-func get8(codes []byte) uint64 { return binary.LittleEndian.Uint64(codes) }
-
 func put8(codes []byte, v uint64) { binary.LittleEndian.PutUint64(codes, v) }
 
 func getHalf(b []byte) float32 { return fromHalf(binary.LittleEndian.Uint16(b)) }
@@ -254,11 +261,32 @@ func getHalf(b []byte) float32 { return fromHalf(binary.LittleEndian.Uint16(b)) 
 func putHalf(b []byte, h uint16) { binary.LittleEndian.PutUint16(b, h) }
 
 // lookUp writes the values of a table whose indices are the low nibbles, then the high ones.
-func lookUp(codes *[32]byte, b *[16]byte, table *[16]byte) {
-	for i, v := range b {
-		codes[i], codes[i+16] = table[v&15], table[v>>4]
+func lookUp(codes *[32]byte, b *[16]byte, table *eights) {
+	for k := 0; k < 16; k += 8 {
+		v := binary.LittleEndian.Uint64(b[k:])
+		put8(codes[k:], table.values(v))
+		put8(codes[k+16:], table.values(v>>4))
 	}
 }
+
+// eights has the values of a table of sixteen bytes at each of the eight places of a word.
+type eights [8][16]uint64
+
+func newEights(values *[16]byte) (t eights) {
+	for place := range t {
+		for i, v := range values {
+			t[place][i] = uint64(v) << (8 * place)
+		}
+	}
+	return t
+}
+
+// values looks up the low nibbles of eight bytes.
+func (t *eights) values(v uint64) uint64 {
+	return t[0][v&15] | t[1][v>>8&15] | t[2][v>>16&15] | t[3][v>>24&15] | t[4][v>>32&15] | t[5][v>>40&15] | t[6][v>>48&15] | t[7][v>>56&15]
+}
+
+var fp4Eights, iq4Eights = newEights(&fp4Values), newEights(&iq4Values)
 
 // spread has the bits of a number as bytes.
 var spread = func() (t [256]uint64) {

@@ -28,17 +28,16 @@ func (r *ranges) quantizeQ8_0(dst []byte, x []float32) {
 		most := max(r.high[i], -r.low[i])
 		d := most / 127
 		id := inverse(d)
-		if !finite(most) || !finite(id) {
+		if !finite(most) || !finite(2*id) {
 			quantizeQ8_0Rare(b, v)
 			continue
 		}
 		putHalf(b[:], toHalf(d))
-		q := (*[32]byte)(b[2:])
+		q, twice := (*[32]byte)(b[2:]), 2*id
 		for k, v := range v {
-			t := float32(v * id)
-			// Half away from zero: what is added is the number below a half, with the sign of t.
-			half := math.Float32frombits(math.Float32bits(t)&(1<<31) | 0x3effffff)
-			q[k] = byte(int32(t + half))
+			// Half away from zero: half of twice the quotient, cut toward zero, is rounded up where that is not negative, else down.
+			t := int32(float32(v * twice))
+			q[k] = byte((t + 1 + t>>31) >> 1)
 		}
 	}
 }
@@ -84,23 +83,34 @@ func (r *ranges) quantizeSigned(dst []byte, x []float32, t Type) {
 		}
 		d := most / -half
 		id := inverse(d)
-		if usual && finite(id) {
-			half5, top := half+0.5, int32(2*half)-1
-			for k, v := range v {
-				codes[k] = byte(min(int32(float32(v*id)+half5), top))
-			}
-		} else {
+		b := dst[size*i:][:size]
+		putHalf(b, toHalf(d))
+		if !usual || !finite(id) {
 			for k, v := range v {
 				codes[k] = byte(min(int8(truncated(float32(v*id)+(half+0.5))), int8(2*half)-1))
 			}
+			if t == Q4_0 {
+				pack4((*[16]byte)(b[2:]), &codes)
+			} else {
+				pack5((*[20]byte)(b[2:]), &codes)
+			}
+			continue
 		}
-		b := dst[size*i:][:size]
-		putHalf(b, toHalf(d))
 		if t == Q4_0 {
-			pack4((*[16]byte)(b[2:]), &codes)
-		} else {
-			pack5((*[20]byte)(b[2:]), &codes)
+			q := (*[16]byte)(b[2:])
+			for k := range q {
+				low, high := min(int32(float32(v[k]*id)+8.5), 15), min(int32(float32(v[k+16]*id)+8.5), 15)
+				q[k] = byte(low | high<<4)
+			}
+			continue
 		}
+		q, fifths := (*[16]byte)(b[6:]), uint32(0)
+		for k := range q {
+			low, high := min(int32(float32(v[k]*id)+16.5), 31), min(int32(float32(v[k+16]*id)+16.5), 31)
+			q[k] = byte(low&15 | high<<4)
+			fifths = fifths>>1 | uint32(low&16)<<11 | uint32(high&16)<<27
+		}
+		binary.LittleEndian.PutUint32(b[2:], fifths)
 	}
 }
 
@@ -142,29 +152,39 @@ func (r *ranges) quantizeRanged(dst []byte, x []float32, t Type) {
 		}
 		d := (high - low) / levels
 		id := inverse(d)
-		switch {
-		case usual && finite(d) && finite(id):
-			top := int32(levels)
-			for k, v := range v {
-				codes[k] = byte(min(int32(float32((v-low)*id)+0.5), top))
-			}
-		case t == Q4_1:
-			for k, v := range v {
-				codes[k] = byte(min(int8(truncated(float32((v-low)*id)+0.5)), 15))
-			}
-		default:
-			for k, v := range v {
-				codes[k] = byte(truncated(float32((v-low)*id) + 0.5))
-			}
-		}
 		b := dst[size*i:][:size]
 		putHalf(b, toHalf(d))
 		putHalf(b[2:], toHalf(low))
-		if t == Q4_1 {
-			pack4((*[16]byte)(b[4:]), &codes)
-		} else {
-			pack5((*[20]byte)(b[4:]), &codes)
+		if !usual || !finite(d) || !finite(id) {
+			for k, v := range v {
+				codes[k] = byte(truncated(float32((v-low)*id) + 0.5))
+			}
+			if t == Q4_1 {
+				for k, c := range codes {
+					codes[k] = byte(min(int8(c), 15))
+				}
+				pack4((*[16]byte)(b[4:]), &codes)
+			} else {
+				pack5((*[20]byte)(b[4:]), &codes)
+			}
+			continue
 		}
+		if t == Q4_1 {
+			q := (*[16]byte)(b[4:])
+			for k := range q {
+				c0, c1 := min(int32(float32((v[k]-low)*id)+0.5), 15), min(int32(float32((v[k+16]-low)*id)+0.5), 15)
+				q[k] = byte(c0 | c1<<4)
+			}
+			continue
+		}
+		q, fifths := (*[16]byte)(b[8:]), uint32(0)
+		for k := range q {
+			// 31.5 is not reached.
+			c0, c1 := int32(float32((v[k]-low)*id)+0.5), int32(float32((v[k+16]-low)*id)+0.5)
+			q[k] = byte(c0&15 | c1<<4)
+			fifths = fifths>>1 | uint32(c0&16)<<11 | uint32(c1&16)<<27
+		}
+		binary.LittleEndian.PutUint32(b[4:], fifths)
 	}
 }
 

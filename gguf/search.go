@@ -34,8 +34,21 @@ func searchSymmetric(x, w []float32, n float32) symmetricFit {
 	if abs32(most) < tiny {
 		return symmetricFit{zero: true}
 	}
+	var room [32]float32
+	wx := room[:len(x)]
+	w = w[:len(x)]
+	other := float32(0) // the largest magnitude of those with the other sign
+	for i, v := range x {
+		wx[i] = w[i] * v
+		if a := abs32(v); a > other && v*most < 0 {
+			other = a
+		}
+	}
+	if most > 0 {
+		other = -other
+	}
 	f := symmetricFit{inverse: -n / most}
-	a, b := sumsSymmetric(x, w, f.inverse, n)
+	a, b := sumsSymmetric(x, w, wx, f.inverse, n, most, other)
 	if b != 0 {
 		f.scale = a / b
 	}
@@ -45,7 +58,7 @@ func searchSymmetric(x, w []float32, n float32) symmetricFit {
 			continue
 		}
 		inverse := -(n + float32(0.1*float32(k))) / most
-		a, b := sumsSymmetric(x, w, inverse, n)
+		a, b := sumsSymmetric(x, w, wx, inverse, n, most, other)
 		if b > 0 && float32(a*a) > float32(best*b) {
 			f.scale, f.inverse = a/b, inverse
 			best = float32(f.scale * a)
@@ -54,9 +67,18 @@ func searchSymmetric(x, w []float32, n float32) symmetricFit {
 	return f
 }
 
-// sumsSymmetric returns sum (w*x)*l and sum (w*l)*l, l = clamp(round(inverse*x), -n, n-1).
-func sumsSymmetric(x, w []float32, inverse, n float32) (a, b float32) {
-	w = w[:len(x)]
+// sumsSymmetric returns sum (w*x)*l and sum (w*l)*l, l = clamp(round(inverse*x), -n, n-1); most and other are the elements of either sign that
+// are largest. Where they need no clamp, none does.
+func sumsSymmetric(x, w, wx []float32, inverse, n, most, other float32) (a, b float32) {
+	w, wx = w[:len(x)], wx[:len(x)]
+	if unit(float32(inverse*most)) >= -n && unit(float32(inverse*other)) <= n-1 {
+		for i, v := range x {
+			l := unit(float32(inverse * v))
+			a += float32(wx[i] * l)
+			b += float32(float32(w[i]*l) * l)
+		}
+		return a, b
+	}
 	for i, v := range x {
 		l := unit(float32(inverse * v))
 		if l > n-1 {
@@ -65,7 +87,7 @@ func sumsSymmetric(x, w []float32, inverse, n float32) (a, b float32) {
 		if l < -n {
 			l = -n
 		}
-		a += float32(float32(w[i]*v) * l)
+		a += float32(wx[i] * l)
 		b += float32(float32(w[i]*l) * l)
 	}
 	return a, b
@@ -182,21 +204,56 @@ func (s *rangedSearch) search(x, w []float32) (f rangedFit, sw float32) {
 	if most == least || s.weighed && most <= least {
 		return rangedFit{least: -least, flat: true}, sw
 	}
-	var room [32]float32
-	l := room[:len(x)]
+	var rooms [2][32]float32
+	l, y := rooms[0][:len(x)], rooms[1][:len(x)] // levels, and x - least
+	bound := newBound(x, w)
+	for i, v := range x {
+		y[i] = v - least
+	}
 	f = rangedFit{inverse: s.n / (most - least), base: least}
 	f.scale = 1 / f.inverse
-	levels(l, x, f.inverse, least, s.n, bottom, most)
+	if f.inverse <= math.MaxFloat32 {
+		for i, v := range y {
+			l[i] = unit(float32(f.inverse * v)) // from 0 to n
+		}
+	} else {
+		s.levels(l, y, f.inverse, s.n)
+	}
 	best := s.error(x, w, l, f.scale, least)
 	for k := range s.steps + 1 {
-		inverse := (s.from + float32(s.step*float32(k)) + s.n) / (most - least)
-		levels(l, x, inverse, least, s.n, bottom, most)
+		levels := s.from + float32(s.step*float32(k)) + s.n
+		inverse := levels / (most - least)
+		lowest := float32(inverse * (bottom - least))
 		var sl, sl2, sxl float32
-		for i, v := range x {
-			wl := float32(w[i] * l[i])
-			sl += wl
-			sl2 += float32(wl * l[i])
-			sxl += float32(wl * v)
+		switch {
+		case !(most > least && lowest > -4e6 && inverse <= math.MaxFloat32):
+			s.levels(l, y, inverse, s.n)
+			sl, sl2, sxl = sumsOfLevels(x, w, l)
+		case lowest >= -0.5 && levels < s.n+0.49:
+			// All round to levels, the greatest to at most levels*(1 + 2^-23).
+			for i, v := range x {
+				c := unit(float32(inverse * y[i]))
+				l[i] = c
+				wl := float32(w[i] * c)
+				sl += wl
+				sl2 += float32(wl * c)
+				sxl += float32(wl * v)
+			}
+		default:
+			for i, v := range x {
+				c := unit(float32(inverse * y[i]))
+				if c < 0 {
+					c = 0
+				}
+				if c > s.n {
+					c = s.n
+				}
+				l[i] = c
+				wl := float32(w[i] * c)
+				sl += wl
+				sl2 += float32(wl * c)
+				sxl += float32(wl * v)
+			}
 		}
 		d := float32(sw*sl2) - float32(sl*sl)
 		if !(d > 0) {
@@ -207,35 +264,76 @@ func (s *rangedSearch) search(x, w []float32) (f rangedFit, sw float32) {
 		if offset > 0 {
 			scale, offset = sxl/sl2, 0
 		}
+		if !s.absolute && bound.atLeast(best, scale, offset, sw, sx, sl, sl2, sxl) {
+			continue
+		}
 		if e := s.error(x, w, l, scale, offset); e < best {
 			best = e
 			f.scale, f.inverse, f.base = scale, inverse, least
-			least = offset
+			if least != offset {
+				least = offset
+				for i, v := range x {
+					y[i] = v - least
+				}
+			}
 		}
 	}
 	f.least = -least
 	return f, sw
 }
 
-// levels writes clamp(round(inverse*(x - base)), 0, n), of elements from bottom to most.
-func levels(l, x []float32, inverse, base, n, bottom, most float32) {
-	l = l[:len(x)]
-	if most > base && float32(inverse*(bottom-base)) > -4e6 && inverse < math.MaxFloat32 {
-		for i, v := range x {
-			c := unit(float32(inverse * (v - base)))
-			if c > n {
-				c = n
-			}
-			if c < 0 {
-				c = 0
-			}
-			l[i] = c
-		}
-		return
-	}
+// errorBound tells of many tries without a pass over the elements that their error is not less than the best.
+//
+// In real numbers the error is s*s*sl2 + 2*s*m*sl + m*m*sw - 2*s*sxl - 2*m*sx + sum w*x*x for a scale s and an offset m. With u = 2^-24 and
+// up to 33 roundings in each of them, sums and the error that is computed differ from those of real numbers by at most 73*u times
+// sum w*(|s|*l + |m| + |x|)^2, which is at most 3*(s*s*sl2 + m*m*sw + sum w*x*x).
+type errorBound struct {
+	sxx   float64 // sum w*x*x, more than good enough
+	valid bool    // no weight is negative
+}
+
+func newBound(x, w []float32) (b errorBound) {
+	w = w[:len(x)]
+	signs := uint32(0)
 	for i, v := range x {
-		l[i] = float32(max(min(rounded(float32(inverse*(v-base))), int32(n)), 0))
+		signs |= math.Float32bits(w[i])
+		b.sxx += float64(w[i]) * (float64(v) * float64(v))
 	}
+	b.valid = signs>>31 == 0
+	return b
+}
+
+// atLeast tells whether the error is certainly not less than best. Numbers so small that products underflow, and others that are out of the
+// ordinary, it does not judge.
+func (b *errorBound) atLeast(best, scale, offset, sw, sx, sl, sl2, sxl float32) bool {
+	const ordinary = 0x1p30
+	if !b.valid || best < 0x1p-60 || abs32(scale) > ordinary || abs32(offset) > ordinary || sw > ordinary {
+		return false
+	}
+	s, m := float64(scale), float64(offset)
+	squares := float64(s*s)*float64(sl2) + float64(m*m)*float64(sw) + b.sxx
+	sum := squares + 2*(float64(s*m)*float64(sl)-float64(s*float64(sxl))-float64(m*float64(sx)))
+	return sum-squares*(3*80*0x1p-24) >= float64(best)
+}
+
+// levels writes clamp(round(inverse*y), 0, n), for numbers of any size.
+func (s *rangedSearch) levels(l, y []float32, inverse, n float32) {
+	l = l[:len(y)]
+	for i, v := range y {
+		l[i] = float32(max(min(rounded(float32(inverse*v)), int32(n)), 0))
+	}
+}
+
+// sumsOfLevels returns sum w*l, sum (w*l)*l and sum (w*l)*x.
+func sumsOfLevels(x, w, l []float32) (sl, sl2, sxl float32) {
+	w, l = w[:len(x)], l[:len(x)]
+	for i, v := range x {
+		wl := float32(w[i] * l[i])
+		sl += wl
+		sl2 += float32(wl * l[i])
+		sxl += float32(wl * v)
+	}
+	return sl, sl2, sxl
 }
 
 // error is the weighed error of codes.
@@ -325,19 +423,21 @@ func searchPositive(codes []uint8, x, w []float32, n int32) (scale float32) {
 	return 0
 }
 
-// iq4Midpoints has the code of IQ4_NL whose value is nearest, at floor(2x) + 256, for -128 <= x < 128: one that is just between two takes the
-// upper one.
-var iq4Nearest = func() (t [512]byte) {
+// iq4Nearest has the code of IQ4_NL whose value is nearest, at floor(2x) + 512 for -256 <= x < 256: a number that is just between two values
+// takes the upper one. Twice such a number is an integer.
+var iq4Nearest = func() (t [1024]byte) {
 	for i := range t {
 		for code := range 15 {
-			// Twice the midpoint is an integer.
-			if i-256 >= int(int8(iq4Values[code]))+int(int8(iq4Values[code+1])) {
+			if i-512 >= int(int8(iq4Values[code]))+int(int8(iq4Values[code+1])) {
 				t[i] = byte(code + 1)
 			}
 		}
 	}
 	return t
 }()
+
+// iq4Index is the place in iq4Nearest of a number in its range. The product is exact, and the sum but for numbers next to 0, where all are alike.
+func iq4Index(x float32) int { return int(2*float64(x) + 512) }
 
 // iq4Code is the code whose value is nearest. That of a NaN is 15.
 func iq4Code(x float32) byte {
@@ -347,11 +447,7 @@ func iq4Code(x float32) byte {
 	if !(x < 113) {
 		return 15
 	}
-	twice := 2 * x
-	i := int32(twice)
-	// Down to the integer below: what is left has a sign if that was above.
-	i += int32(math.Float32bits(twice-float32(i))) >> 31
-	return iq4Nearest[i+256]
+	return iq4Nearest[iq4Index(x)&1023]
 }
 
 // iq4Floats are the values of IQ4_NL.
@@ -383,14 +479,22 @@ func searchIQ4(x, w []float32) (scale float32) {
 	return scale
 }
 
-// sumsIQ4 returns sum (w*q)*x and sum (w*q)*q, q the value nearest to inverse*x.
+// sumsIQ4 returns sum (w*q)*x and sum (w*q)*q, q the value nearest to inverse*x, which is from -134.1 to 134.1.
 func sumsIQ4(x, w []float32, inverse float32) (a, b float32) {
 	w = w[:len(x)]
 	for i, v := range x {
-		q := iq4Floats[iq4Code(float32(inverse*v))&15]
+		q := iq4Rounded[iq4Index(float32(inverse*v))&1023]
 		wq := float32(w[i] * q)
 		a += float32(wq * v)
 		b += float32(wq * q)
 	}
 	return a, b
 }
+
+// iq4Rounded are the values of iq4Nearest.
+var iq4Rounded = func() (t [1024]float32) {
+	for i, code := range iq4Nearest {
+		t[i] = iq4Floats[code]
+	}
+	return t
+}()
