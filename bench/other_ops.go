@@ -78,17 +78,17 @@ func dynamicOps(groupings []grouping) (ops []Op) {
 			return work{func() { kernels.DynamicInt(dst, x, grid, r) }, size(x), n + size(r.Scale) + size(r.ZeroPoint)}
 		})
 		for _, f := range []struct {
-			name       string
-			format     kernels.Format
-			powerOfTwo bool
+			name   string
+			format kernels.Format
+			scales kernels.ScaleType
 		}{
-			{"e4m3", kernels.E4M3FN, false},
-			{"mxfp8", kernels.E4M3FN, true},
-			{"mxfp4", kernels.E2M1Packed, true},
+			{"e4m3", kernels.E4M3FN, kernels.ScaleAny},
+			{"mxfp8", kernels.E4M3FN, kernels.ScaleE8M0},
+			{"mxfp4", kernels.E2M1Packed, kernels.ScaleE8M0},
 		} {
 			add(f.name, func(a *arena, n int) work {
 				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
-				r := &kernels.FloatRule{Format: f.format, PowerOfTwo: f.powerOfTwo, Scale: alloc[float32](a, grid.Groups)}
+				r := &kernels.FloatRule{Format: f.format, Scales: f.scales, Scale: alloc[float32](a, grid.Groups)}
 				return work{func() { kernels.DynamicFloat(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale)}
 			})
 		}

@@ -118,8 +118,8 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var scale [groups]float32
 		oneEach(scale[:])
 		var mask, bits [n]byte
-		FakeQuantizeFloat(y[:], ByteMask(mask[:]), x[:], g, &FloatParams{E4M3FN, scale[:]})
-		FakeQuantizeFloat(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, &FloatParams{E2M1, scale[:]})
+		FakeQuantizeFloat(y[:], ByteMask(mask[:]), x[:], g, &FloatParams{Format: E4M3FN, Scale: scale[:]})
+		FakeQuantizeFloat(y[:], BitMask(bits[:BitMaskLen(n)]), x[:], g, &FloatParams{Format: E2M1, Scale: scale[:]})
 	})
 	zero("QuantizeInt", func() {
 		var x [n]T
@@ -140,7 +140,7 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var codes [n]byte
 		scale, z := [1]float32{1}, [1]int32{3}
 		DequantizeInt(x[:], q[:], Grid{1, 1, n}, &IntParams{Min: -8, Max: 7, Scale: scale[:], ZeroPoint: z[:]})
-		DequantizeFloat(x[:], codes[:], Grid{1, 1, n}, &FloatParams{E4M3FN, scale[:]})
+		DequantizeFloat(x[:], codes[:], Grid{1, 1, n}, &FloatParams{Format: E4M3FN, Scale: scale[:]})
 	})
 	zero("packed integers", func() {
 		var x [n]T
@@ -161,10 +161,10 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var scale [groups]float32
 		oneEach(scale[:])
 		var q [n]byte
-		QuantizeFloat(q[:], x[:], g, &FloatParams{E5M2, scale[:]})
-		DequantizeFloat(x[:], q[:], g, &FloatParams{E5M2, scale[:]})
-		QuantizeFloat(q[:n/2], x[:], g, &FloatParams{E2M1Packed, scale[:]})
-		DequantizeFloat(x[:], q[:n/2], g, &FloatParams{E2M1Packed, scale[:]})
+		QuantizeFloat(q[:], x[:], g, &FloatParams{Format: E5M2, Scale: scale[:]})
+		DequantizeFloat(x[:], q[:], g, &FloatParams{Format: E5M2, Scale: scale[:]})
+		QuantizeFloat(q[:n/2], x[:], g, &FloatParams{Format: E2M1Packed, Scale: scale[:]})
+		DequantizeFloat(x[:], q[:n/2], g, &FloatParams{Format: E2M1Packed, Scale: scale[:]})
 	})
 	zero("Backward", func() {
 		var dy, dx [n]T
@@ -197,7 +197,7 @@ func tensorAllocations[T Float](zero func(name string, f func())) {
 		var x [n]T
 		var scale, low, high [groups]float32
 		var q [n / 2]byte
-		r := FloatRule{E2M1Packed, true, scale[:]}
+		r := FloatRule{Format: E2M1Packed, Scales: ScaleE8M0, Scale: scale[:]}
 		ChooseFloat[T](&r, low[:], high[:])
 		ObserveFloat(x[:], g, &r)
 		DynamicFloat(q[:], x[:], g, &r)

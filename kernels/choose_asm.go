@@ -24,6 +24,16 @@ const (
 func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	elem := elemOf[T]()
 	half := r.steps() / 2
+	switch r.Scales {
+	case ScaleE8M0:
+		chooseE8M0(impl, c, r, first, n)
+		return
+	case ScaleFloat16, ScaleBFloat16: // low and the scales are the ends
+		part := r.part(first, n)
+		portableChooseInt[T](&part, c.low[:n], part.Scale)
+		asm.Prepare(impl, &c.recip[0], &r.Scale[first], n)
+		return
+	}
 	if !r.Asymmetric && r.ZeroPoint == nil && r.Minval == nil {
 		asm.ParamsScale[T](impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], half, n)
 		return
@@ -43,9 +53,26 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	}
 }
 
+// chooseE8M0 chooses scales that are powers of two for an integer format.
+func chooseE8M0(impl isa, c findings, r *IntRule, first, n int) {
+	for i, most := range r.Scale[first:][:n] {
+		if r.Minval != nil {
+			r.Minval[first+i] = 0 - most
+		}
+		if r.ZeroPoint != nil {
+			r.ZeroPoint[first+i] = 0
+		}
+	}
+	asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int8MaxExp, n)
+	asm.Prepare(impl, &c.recip[0], &r.Scale[first], n)
+}
+
+// ends reports whether the rule wants both ends of a range, rather than the largest magnitude.
+func (r *IntRule) ends() bool { return r.Asymmetric || r.Scales > ScaleE8M0 }
+
 // chooseFloats chooses the scales of the n groups from first on.
 func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
-	if r.PowerOfTwo {
+	if r.Scales == ScaleE8M0 {
 		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(formats[r.Format].maxExp), n)
 	} else {
 		asm.ParamsScale[T](impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
@@ -59,7 +86,7 @@ func chooseIntAsm[T Float](impl isa, r *IntRule, low, high []float32) {
 		n := min(fewChosen, len(low)-first)
 		copy(c.low, low[first:][:n])
 		copy(r.Scale[first:], high[first:][:n])
-		if !r.Asymmetric {
+		if !r.ends() {
 			magnitudes(c.low[:n], r.Scale[first:])
 		}
 		chooseInts[T](impl, c, r, first, n)
@@ -98,7 +125,7 @@ func observeInts[T Float](impl isa, src []T, g Grid, r *IntRule, buf []T) {
 	c := findings{low[:], recip[:]}
 	for first := 0; first < g.Groups; first += fewChosen {
 		n := min(fewChosen, g.Groups-first)
-		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.Asymmetric, buf)
+		observe(impl, src, g, first, c.low[:n], r.Scale[first:][:n], r.ends(), buf)
 		chooseInts[T](impl, c, r, first, n)
 	}
 }

@@ -18,10 +18,14 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 		p = &plain
 	}
 	f := intFormat[C](kernel, p.Format, p.Min, p.Max)
-	checkLen(kernel, "src", len(src), f.Bytes(len(dst)))
+	checkLen(kernel, "src", len(src), codesIn[C](f, len(dst)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
+	if f.Bits() > 8 {
+		portableDequantizeWide(dst, src, g, p, f)
+		return
+	}
 	dequantizeInt(current(), dst, bytesOf(src), g, p, f)
 }
 
@@ -30,6 +34,8 @@ func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams,
 	switch {
 	case impl == generic || len(dst) == 0 || !p.finite(impl):
 		portableDequantizeInt(dst, src, g, p, f)
+	case f.Bits() == 6:
+		dequantizeIntSixes(impl, dst, src, g, p, f)
 	case g.inBytes(f.Bits()):
 		dequantizeIntAsm(impl, f.storage(), dst, unsafe.Pointer(&src[0]), g, p)
 	default:
@@ -56,9 +62,14 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 
 func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
 	g = g.merged()
-	if impl == generic || len(dst) == 0 || !g.inBytes(p.Format.Bits()) || !finite(impl, p.Scale) {
+	switch {
+	case impl == generic || len(dst) == 0 || !finite(impl, p.Scale):
 		portableDequantizeFloat(dst, src, g, p)
-	} else {
+	case p.Format.isSix():
+		dequantizeFloatSixes(impl, dst, src, g, p)
+	case g.inBytes(p.Format.Bits()):
 		dequantizeFloatAsm(impl, dst, src, g, p)
+	default:
+		portableDequantizeFloat(dst, src, g, p)
 	}
 }

@@ -15,7 +15,7 @@
 //	backward       dx = dy * mask
 //
 // Quantize writes q, Dequantize y from q, FakeQuantize y and the mask from x.
-// These are the formulas of coreai-opt 0.3.0 (coreai_opt.quantization.spec) in
+// These are the formulas of coreai-opt 0.4.0 (coreai_opt.quantization.spec) in
 // IEEE float32: each operation is rounded by itself, a division is a division
 // and no product with the reciprocal, products and sums are not contracted,
 // and round is to the nearest integer, half to even. Every implementation

@@ -11,16 +11,17 @@ func DynamicInt[C IntCode, T Float](dst []C, src []T, g Grid, r *IntRule) {
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)
 	f := intFormat[C](kernel, r.Format, r.Min, r.Max)
-	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
+	checkLen(kernel, "dst", len(dst), codesIn[C](f, len(src)))
 	out, in := memory("dst", dst), memory("src", src)
 	checkApart(kernel, out, in)
 	r.apart(kernel, out, in)
 	dynamicInt(current(), bytesOf(dst), src, g, r, f)
+	inOrder(dst)
 }
 
 func dynamicInt[T Float](impl isa, dst []byte, src []T, g Grid, r *IntRule, f Format) {
 	g = g.merged()
-	if impl == generic || !g.adjacent() || !g.inBytes(f.Bits()) {
+	if impl == generic || !g.adjacent() || !g.inBytes(f.Bits()) || f.Bits() == 6 || f.Bits() > 8 {
 		observeInt(impl, src, g, r)
 		p := r.params(0, g.Groups)
 		quantizeInt(impl, dst, src, g, &p, f)
@@ -47,7 +48,7 @@ func DynamicFloat[C FloatCode, T Float](dst []C, src []T, g Grid, r *FloatRule) 
 
 func dynamicFloat[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
 	g = g.merged()
-	if impl == generic || !g.adjacent() || !g.inBytes(r.Format.Bits()) {
+	if impl == generic || !g.adjacent() || !g.inBytes(r.Format.Bits()) || r.Format.isSix() {
 		observeFloat(impl, src, g, r)
 		p := r.params(0, g.Groups)
 		quantizeFloat(impl, dst, src, g, &p)

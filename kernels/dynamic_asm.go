@@ -12,7 +12,7 @@ func dynamicIntAsm[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g
 	case g.Groups <= fewChosen:
 		var low, recip [fewChosen]float32
 		dynamicInts(impl, st, dst, src, g, r, findings{low[:], recip[:]})
-	case r.Asymmetric || (r.ZeroPoint == nil) != (r.Minval == nil):
+	case r.ends() || (r.ZeroPoint == nil) != (r.Minval == nil):
 		var low, recip [manyChosen]float32
 		dynamicInts(impl, st, dst, src, g, r, findings{low[:], recip[:]})
 	default: // nothing goes into low
@@ -26,7 +26,7 @@ func dynamicInts[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g G
 	p, step := r.params(0, g.Groups), max(1, min(len(c.low), dynamicPiece/g.Len))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
-		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.Asymmetric)
+		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, c.low[:n], r.Scale[first:][:n], r.ends())
 		chooseInts[T](impl, c, r, first, n)
 		quantizeIntGroups(impl, st, dst, src, g, &p, first, c.recip[:n], to)
 	}
@@ -50,6 +50,6 @@ func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule,
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
 		chooseFloats[T](impl, c, r, first, n)
-		quantizeFloatGroups(impl, dst, src, g, &p, first, recip[:n], r.PowerOfTwo, to)
+		quantizeFloatGroups(impl, dst, src, g, &p, first, recip[:n], r.Scales == ScaleE8M0, to)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
 )
 
@@ -15,32 +16,55 @@ type Float interface {
 	float32 | float16.Float16 | bf16.BFloat16
 }
 
-// IntCode is an element type of slices of integer codes. An int8 is an Int8. A
-// uint8 is a Uint8, or a byte of memory that holds codes of any integer format.
-type IntCode interface{ int8 | uint8 }
+// IntCode is an element type of slices of integer codes. An int8 is an Int8, an
+// int16 an Int16, a uint16 a Uint16. A uint8 is a Uint8, or a byte of memory that
+// holds codes of any integer format.
+type IntCode interface {
+	int8 | uint8 | int16 | uint16
+}
 
 // FloatCode is an element type of slices of float codes. A uint8 is a byte of
 // memory that holds codes of any float format. An fp8.E4M3FN is an E4M3FN or an
-// E2M1, an fp8.E5M2 an E5M2, and an fp4.Pair two E2M1Packed.
+// E2M1, an fp8.E5M2 an E5M2, an fp6.E2M3 an E2M3, an fp6.E3M2 an E3M2, and an
+// fp4.Pair two E2M1Packed.
 type FloatCode interface {
-	uint8 | fp8.E4M3FN | fp8.E5M2 | fp4.Pair
+	uint8 | fp8.E4M3FN | fp8.E5M2 | fp6.E2M3 | fp6.E3M2 | fp4.Pair
 }
 
 // intFormat returns the format of the codes min..max in a slice of C: f, or if
 // that is 0 the one that C is. It panics unless they can lie there.
 func intFormat[C IntCode](kernel string, f Format, min, max int) Format {
-	own := Uint8
-	if C(0)-1 < 0 {
-		own = Int8
-	}
+	own := ownFormat[C]()
 	if f == 0 {
 		f = own
 	}
 	f.checkHolds(kernel, min, max)
-	if own == Int8 && f != Int8 {
-		fail(kernel, "codes of %v do not lie in []int8, want []byte", f)
+	if own != Uint8 && f != own {
+		fail(kernel, "codes of %v do not lie in %T, want []byte", f, []C(nil))
 	}
 	return f
+}
+
+// ownFormat returns the format of a slice of C that is not said to be another.
+func ownFormat[C IntCode]() Format {
+	signed := C(0)-1 < 0
+	switch {
+	case unsafe.Sizeof(*new(C)) == 1 && signed:
+		return Int8
+	case unsafe.Sizeof(*new(C)) == 1:
+		return Uint8
+	case signed:
+		return Int16
+	}
+	return Uint16
+}
+
+// codesIn returns how many elements of C n codes of f take.
+func codesIn[C IntCode](f Format, n int) int {
+	if unsafe.Sizeof(*new(C)) == 2 {
+		return n
+	}
+	return f.Bytes(n)
 }
 
 // checkFloatCodes panics unless codes of f can lie in a slice of C.
@@ -51,6 +75,10 @@ func checkFloatCodes[C FloatCode](kernel string, f Format) {
 		fits = f == E4M3FN || f == E2M1
 	case fp8.E5M2:
 		fits = f == E5M2
+	case fp6.E2M3:
+		fits = f == E2M3
+	case fp6.E3M2:
+		fits = f == E3M2
 	case fp4.Pair:
 		fits = f == E2M1Packed
 	}
@@ -61,5 +89,16 @@ func checkFloatCodes[C FloatCode](kernel string, f Format) {
 
 // bytesOf returns the memory of codes.
 func bytesOf[C IntCode | FloatCode](codes []C) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(codes))), len(codes))
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(codes))), len(codes)*int(unsafe.Sizeof(*new(C))))
+}
+
+// inOrder brings codes of two bytes from little-endian bytes to the machine's order,
+// and back, where they lie in elements of a type.
+func inOrder[C IntCode](codes []C) {
+	if unsafe.Sizeof(*new(C)) == 2 && bigEndian {
+		b := bytesOf(codes)
+		for i := 0; i < len(b); i += 2 {
+			b[i], b[i+1] = b[i+1], b[i]
+		}
+	}
 }

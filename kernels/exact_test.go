@@ -75,7 +75,10 @@ func minifloat(exponentBits, mantissaBits, bias int) (g grid) {
 }
 
 var (
-	grids8   = [...]grid{E4M3FN: minifloat(4, 3, 7)[:127], E5M2: minifloat(5, 2, 15)[:124], E2M1: minifloat(2, 1, 1), E2M1Packed: minifloat(2, 1, 1)}
+	grids8 = [...]grid{
+		E4M3FN: minifloat(4, 3, 7)[:127], E5M2: minifloat(5, 2, 15)[:124], E2M1: minifloat(2, 1, 1), E2M1Packed: minifloat(2, 1, 1),
+		E2M3: minifloat(2, 3, 1), E2M3Packed: minifloat(2, 3, 1), E3M2: minifloat(3, 2, 3), E3M2Packed: minifloat(3, 2, 3),
+	}
 	gridF16  = minifloat(5, 10, 15)[:0x7c00+1] // infinity stands where 2^16 would be
 	gridBF16 = minifloat(8, 7, 127)[:0x7f80+1]
 )

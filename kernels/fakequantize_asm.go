@@ -43,7 +43,7 @@ func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Poi
 // run fake-quantizes groups of length elements from element off on; first is
 // the first of them, counted from that of the first reciprocal.
 func (c *fakeCall[T]) run(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
-	if c.formula != fakeMinval && hasProducts[T](c.impl, length) {
+	if c.formula != fakeMinval && hasProducts[T](c.impl, length) && int(c.most)-int(c.least) < mostMiddles {
 		for i := range groups {
 			m := mask
 			switch kind {

@@ -4,14 +4,16 @@ import (
 	"fmt"
 
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
 // Format says what a code stands for and how codes lie in memory. Codes of less
 // than eight bits lie several to a byte, the first in the lowest bits, and the
-// last byte is padded with zeros; rows and groups are not padded. The zero Format
-// is none.
+// last byte is padded with zeros; rows and groups are not padded. Codes of six bits
+// are a stream of bits, four in three bytes, code i in the bits from 6*i on. Codes
+// of two bytes are little-endian in a slice of bytes. The zero Format is none.
 type Format uint8
 
 // The formats.
@@ -47,6 +49,30 @@ const (
 	// E2M1Packed is fp4.Pair, two codes to a byte. It has no NaN: one becomes 0.
 	E2M1Packed
 
+	// Int6 is -32..31 in two's complement, four codes to three bytes.
+	Int6
+
+	// Uint6 is 0..63, four codes to three bytes.
+	Uint6
+
+	// Int16 is -32768..32767 in two's complement, two bytes to a code.
+	Int16
+
+	// Uint16 is 0..65535, two bytes to a code.
+	Uint16
+
+	// E2M3 is fp6.E2M3, one code to a byte. It has no NaN: one becomes 0.
+	E2M3
+
+	// E3M2 is fp6.E3M2, one code to a byte. It has no NaN: one becomes 0.
+	E3M2
+
+	// E2M3Packed is fp6.E2M3, four codes to three bytes, as fp6.Pack has them.
+	E2M3Packed
+
+	// E3M2Packed is fp6.E3M2, four codes to three bytes, as fp6.Pack has them.
+	E3M2Packed
+
 	formatsEnd
 )
 
@@ -66,9 +92,13 @@ type description struct {
 	field, step int32
 
 	// write and read are what the assembly calls the codes that a kernel writes
-	// and reads, and float8 what it is told of an asm.Float8.
+	// and reads, and float8 what it is told of an asm.Float8. Float codes of six bits
+	// are read as E4M3 or E5M2 codes, whose values are theirs over wider.
 	write, read asm.Code
 	float8      float8
+	wider       float32
+
+	bytes Format // the format in which packed codes of six bits lie one to a byte
 
 	// cast returns the code of a value within a float format's range or NaN, and
 	// value the value of a code; a code of four bits is in the low bits.
@@ -113,6 +143,34 @@ var formats = [formatsEnd]description{
 		cast:  func(v float32) byte { return byte(fp4.E2M1FromFloat32(v)) },
 		value: func(code byte) float32 { return fp4.E2M1(code).Float32() },
 	},
+	Int6:   {name: "Int6", bits: 6, least: -32, most: 31, bytes: Int8},
+	Uint6:  {name: "Uint6", bits: 6, least: 0, most: 63, bytes: Uint8},
+	Int16:  {name: "Int16", bits: 16, least: -32768, most: 32767},
+	Uint16: {name: "Uint16", bits: 16, least: 0, most: 65535},
+	E2M3: {
+		name: "E2M3", bits: 8, largest: fp6.E2M3Max, maxExp: fp6.E2M3MaxExp, field: 127 << 23, step: 20 << 23,
+		write: asm.Float8, read: asm.E4M3, float8: newFloat8(3, 127, 0x1f, 0x7f), wider: 0x1p6,
+		cast:  func(v float32) byte { return byte(fp6.E2M3FromFloat32(v)) },
+		value: func(code byte) float32 { return fp6.E2M3(code).Float32() },
+	},
+	E2M3Packed: {
+		name: "E2M3Packed", bits: 6, largest: fp6.E2M3Max, maxExp: fp6.E2M3MaxExp, field: 127 << 23, step: 20 << 23,
+		write: asm.Float8, read: asm.E4M3, float8: newFloat8(3, 127, 0x1f, 0x7f), wider: 0x1p6, bytes: E2M3,
+		cast:  func(v float32) byte { return byte(fp6.E2M3FromFloat32(v)) },
+		value: func(code byte) float32 { return fp6.E2M3(code).Float32() },
+	},
+	E3M2: {
+		name: "E3M2", bits: 8, largest: fp6.E3M2Max, maxExp: fp6.E3M2MaxExp, field: 125 << 23, step: 21 << 23,
+		write: asm.Float8, read: asm.E5M2, float8: newFloat8(2, 125, 0x1f, 0x7f), wider: 0x1p12,
+		cast:  func(v float32) byte { return byte(fp6.E3M2FromFloat32(v)) },
+		value: func(code byte) float32 { return fp6.E3M2(code).Float32() },
+	},
+	E3M2Packed: {
+		name: "E3M2Packed", bits: 6, largest: fp6.E3M2Max, maxExp: fp6.E3M2MaxExp, field: 125 << 23, step: 21 << 23,
+		write: asm.Float8, read: asm.E5M2, float8: newFloat8(2, 125, 0x1f, 0x7f), wider: 0x1p12, bytes: E3M2,
+		cast:  func(v float32) byte { return byte(fp6.E3M2FromFloat32(v)) },
+		value: func(code byte) float32 { return fp6.E3M2(code).Float32() },
+	},
 }
 
 // Bits returns how many bits a code takes in memory.
@@ -134,8 +192,8 @@ func (f Format) Range() (min, max int) {
 	return formats[f].least, formats[f].most
 }
 
-// Max returns the largest value: 448 of E4M3FN, 57344 of E5M2, 6 of E2M1, and the
-// greatest code of an integer format.
+// Max returns the largest value: 448 of E4M3FN, 57344 of E5M2, 7.5 of E2M3, 28 of
+// E3M2, 6 of E2M1, and the greatest code of an integer format.
 func (f Format) Max() float32 {
 	f.check("Format.Max")
 	if f.isInt() {

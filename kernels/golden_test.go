@@ -25,6 +25,7 @@ type goldenSpec struct {
 
 var goldenInts = map[string]IntParams{
 	"int2": {Min: -2, Max: 1}, "int4": {Min: -8, Max: 7}, "int8": {Min: -128, Max: 127},
+	"int6": {Min: -32, Max: 31}, "uint6": {Min: 0, Max: 63},
 	"uint2": {Min: 0, Max: 3}, "uint4": {Min: 0, Max: 15}, "uint8": {Min: 0, Max: 255},
 }
 
@@ -120,7 +121,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 			if isInt {
 				FakeQuantizeInt(dst, m, in, s.grid, ofSpan(s))
 			} else {
-				FakeQuantizeFloat(dst, m, in, s.grid, &FloatParams{format, scale[s.group:][:s.grid.Groups]})
+				FakeQuantizeFloat(dst, m, in, s.grid, &FloatParams{Format: format, Scale: scale[s.group:][:s.grid.Groups]})
 			}
 		}
 		fake(dst, ByteMask(mask[s.at:][:s.len]), in)
@@ -147,7 +148,7 @@ func checkGolden[T Float](t *testing.T, what string, spec goldenSpec, x, grad go
 		q, in, out := codes[s.at:][:s.len], src[s.at:][:s.len], values[s.at:][:s.len]
 		switch {
 		case !isInt:
-			p := &FloatParams{format, scale[s.group:][:s.grid.Groups]}
+			p := &FloatParams{Format: format, Scale: scale[s.group:][:s.grid.Groups]}
 			QuantizeFloat(q, in, s.grid, p)
 			DequantizeFloat(out, q, s.grid, p)
 		case ints.Min < 0:

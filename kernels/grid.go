@@ -44,7 +44,7 @@ func (g Grid) inBytes(bits int) bool {
 	if g.Rows == 1 && g.Groups == 1 {
 		return true
 	}
-	n := 8 / bits
+	n := perByte(bits)
 	return g.Len%n == 0 || g.Len == 1 && (g.Rows == 1 || g.Groups%n == 0)
 }
 
@@ -54,4 +54,15 @@ func (g Grid) merged() Grid {
 		return Grid{Rows: 1, Groups: 1, Len: g.Rows * g.Len}
 	}
 	return g
+}
+
+// perByte returns after how many elements of so many bits one begins at a byte again.
+func perByte(bits int) int {
+	switch bits {
+	case 1, 2, 4:
+		return 8 / bits
+	case 6:
+		return 4
+	}
+	return 1
 }

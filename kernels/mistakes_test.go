@@ -49,7 +49,7 @@ func (w *workbench) packed(f Format, min, max int) *IntParams {
 	return &IntParams{Format: f, Min: min, Max: max, Scale: w.scale}
 }
 
-func (w *workbench) float() *FloatParams { return &FloatParams{E4M3FN, w.scale} }
+func (w *workbench) float() *FloatParams { return &FloatParams{Format: E4M3FN, Scale: w.scale} }
 
 func (w *workbench) intRule() *IntRule {
 	return &IntRule{Min: -8, Max: 7, Asymmetric: true, Scale: w.scale, ZeroPoint: w.zero, Minval: w.minval}
@@ -99,10 +99,16 @@ func TestMistakes(t *testing.T) {
 			DequantizeInt(w.y, w.q[:6], benchGrid, w.packed(Int2, -2, 1))
 		}},
 		{"DequantizeInt: len(dst)=11, want 12", func(w *workbench) { DequantizeInt(w.y[:11], w.q[:6], benchGrid, w.packed(Int4, -8, 7)) }},
-		{"FakeQuantizeFloat: len(Scale)=2, want 3", func(w *workbench) { FakeQuantizeFloat(w.y, NoMask, w.x, benchGrid, &FloatParams{E5M2, w.scale[:2]}) }},
-		{"QuantizeFloat: len(dst)=12, want 6", func(w *workbench) { QuantizeFloat(w.q, w.x, benchGrid, &FloatParams{E2M1Packed, w.scale}) }},
-		{"QuantizeFloat: len(dst)=6, want 12", func(w *workbench) { QuantizeFloat(w.q[:6], w.x, benchGrid, &FloatParams{E2M1, w.scale}) }},
-		{"DequantizeFloat: len(src)=12, want 6", func(w *workbench) { DequantizeFloat(w.y, w.q, benchGrid, &FloatParams{E2M1Packed, w.scale}) }},
+		{"FakeQuantizeFloat: len(Scale)=2, want 3", func(w *workbench) {
+			FakeQuantizeFloat(w.y, NoMask, w.x, benchGrid, &FloatParams{Format: E5M2, Scale: w.scale[:2]})
+		}},
+		{"QuantizeFloat: len(dst)=12, want 6", func(w *workbench) {
+			QuantizeFloat(w.q, w.x, benchGrid, &FloatParams{Format: E2M1Packed, Scale: w.scale})
+		}},
+		{"QuantizeFloat: len(dst)=6, want 12", func(w *workbench) { QuantizeFloat(w.q[:6], w.x, benchGrid, &FloatParams{Format: E2M1, Scale: w.scale}) }},
+		{"DequantizeFloat: len(src)=12, want 6", func(w *workbench) {
+			DequantizeFloat(w.y, w.q, benchGrid, &FloatParams{Format: E2M1Packed, Scale: w.scale})
+		}},
 		{"DequantizeFloat: len(dst)=11, want 12", func(w *workbench) { DequantizeFloat(w.y[:11], w.q, benchGrid, w.float()) }},
 		{"Backward: len(dx)=11, want 12", func(w *workbench) { Backward(w.y[:11], w.x, ByteMask(w.mask)) }},
 		{"Backward: len(mask)=1, want 2", func(w *workbench) { Backward(w.y, w.x, BitMask(w.mask[:1])) }},
@@ -110,7 +116,9 @@ func TestMistakes(t *testing.T) {
 		{"MinMax: len(max)=2, want 3", func(w *workbench) { MinMax(w.min, w.minval[:2], w.x, benchGrid) }},
 		{"ChooseInt: len(high)=2, want 3", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min, w.min[:2]) }},
 		{"ChooseInt: len(Scale)=3, want 2", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min[:2], w.min[:2]) }},
-		{"ChooseFloat: len(high)=2, want 3", func(w *workbench) { ChooseFloat[float32](&FloatRule{E5M2, false, w.scale}, w.min, w.min[:2]) }},
+		{"ChooseFloat: len(high)=2, want 3", func(w *workbench) {
+			ChooseFloat[float32](&FloatRule{Format: E5M2, Scale: w.scale}, w.min, w.min[:2])
+		}},
 		{"ObserveInt: len(src)=11, want 12", func(w *workbench) { ObserveInt(w.x[:11], benchGrid, w.intRule()) }},
 		{"ObserveInt: len(ZeroPoint)=0, want 3", func(w *workbench) {
 			r := w.intRule()
@@ -120,7 +128,9 @@ func TestMistakes(t *testing.T) {
 		{"ObserveInt: len(Minval)=0, want 3", func(w *workbench) {
 			ObserveInt(w.x, benchGrid, &IntRule{Min: -8, Max: 7, ByMinval: true, Scale: w.scale})
 		}},
-		{"ObserveFloat: len(Scale)=2, want 3", func(w *workbench) { ObserveFloat(w.x, benchGrid, &FloatRule{E5M2, false, w.scale[:2]}) }},
+		{"ObserveFloat: len(Scale)=2, want 3", func(w *workbench) {
+			ObserveFloat(w.x, benchGrid, &FloatRule{Format: E5M2, Scale: w.scale[:2]})
+		}},
 		{"DynamicInt: len(dst)=11, want 12", func(w *workbench) { DynamicInt(w.signed[:11], w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: len(ZeroPoint)=2, want 3", func(w *workbench) {
 			DynamicInt(w.q, w.x, benchGrid, &IntRule{Min: 0, Max: 1, Scale: w.scale, ZeroPoint: w.zero[:2]})
@@ -129,7 +139,9 @@ func TestMistakes(t *testing.T) {
 			DynamicInt(w.signed, w.x, benchGrid, &IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.minval[:2]})
 		}},
 		{"DynamicInt: len(dst)=12, want 6", func(w *workbench) { DynamicInt(w.q, w.x, benchGrid, w.packedRule(Int4)) }},
-		{"DynamicFloat: len(dst)=12, want 6", func(w *workbench) { DynamicFloat(w.q, w.x, benchGrid, &FloatRule{E2M1Packed, true, w.scale}) }},
+		{"DynamicFloat: len(dst)=12, want 6", func(w *workbench) {
+			DynamicFloat(w.q, w.x, benchGrid, &FloatRule{Format: E2M1Packed, Scales: ScaleE8M0, Scale: w.scale})
+		}},
 		{"Pack: len(dst)=5, want 6", func(w *workbench) { Pack(w.mask[:5], w.q[:11], Int4) }},
 		{"Pack: len(dst)=2, want 3", func(w *workbench) { Pack(w.mask[:2], w.signed[:9], Uint2) }},
 		{"Unpack: len(src)=5, want 6", func(w *workbench) { Unpack(w.q[:11], w.mask[:5], Uint4) }},
@@ -148,10 +160,12 @@ func TestMistakes(t *testing.T) {
 		{"MinMax: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{0, 3, 4}) }},
 		{"MinMax: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { MinMax(w.min, w.minval, nil, Grid{1, 3, 0}) }},
 		{"ObserveInt: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { ObserveInt[float32](nil, Grid{0, 3, 4}, w.intRule()) }},
-		{"ObserveFloat: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) { ObserveFloat[float32](nil, Grid{1, 3, 0}, &FloatRule{E5M2, false, w.scale}) }},
+		{"ObserveFloat: {Rows:1 Groups:3 Len:0} has groups without elements", func(w *workbench) {
+			ObserveFloat[float32](nil, Grid{1, 3, 0}, &FloatRule{Format: E5M2, Scale: w.scale})
+		}},
 		{"DynamicInt: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) { DynamicInt[int8, float32](nil, nil, Grid{0, 3, 4}, w.intRule()) }},
 		{"DynamicFloat: {Rows:0 Groups:3 Len:4} has groups without elements", func(w *workbench) {
-			DynamicFloat[byte, float32](nil, nil, Grid{0, 3, 4}, &FloatRule{E5M2, false, w.scale})
+			DynamicFloat[byte, float32](nil, nil, Grid{0, 3, 4}, &FloatRule{Format: E5M2, Scale: w.scale})
 		}},
 
 		// Parameters.
@@ -164,14 +178,14 @@ func TestMistakes(t *testing.T) {
 		{"FakeQuantizeInt: codes 8..7, want", func(w *workbench) {
 			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: 8, Max: 7, Scale: w.scale})
 		}},
-		{"FakeQuantizeInt: codes -129..7, want", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: -129, Max: 7, Scale: w.scale})
+		{"FakeQuantizeInt: codes -32769..7, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: -32769, Max: 7, Scale: w.scale})
 		}},
-		{"FakeQuantizeInt: codes 0..256, want", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: 0, Max: 256, Scale: w.scale})
+		{"FakeQuantizeInt: codes 0..65536, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: 0, Max: 65536, Scale: w.scale})
 		}},
-		{"FakeQuantizeInt: codes -1..128, want", func(w *workbench) {
-			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: -1, Max: 128, Scale: w.scale})
+		{"FakeQuantizeInt: codes -1..32768, want", func(w *workbench) {
+			FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, &IntParams{Min: -1, Max: 32768, Scale: w.scale})
 		}},
 		{"QuantizeInt: codes -8..7 do not fit into Uint8", func(w *workbench) { QuantizeInt(w.q, w.x, benchGrid, w.int()) }},
 		{"QuantizeInt: codes 0..128 do not fit into Int8", func(w *workbench) {
@@ -187,11 +201,13 @@ func TestMistakes(t *testing.T) {
 		{"ChooseInt: codes 7..7, want", func(w *workbench) { ChooseInt[float32](&IntRule{Min: 7, Max: 7, Scale: w.scale}, w.min, w.min) }},
 		{"ObserveInt: codes 1..7, want", func(w *workbench) { ObserveInt(w.x, benchGrid, &IntRule{Min: 1, Max: 7, Scale: w.scale}) }},
 		{"ObserveInt: codes -7..-1, want", func(w *workbench) { ObserveInt(w.x, benchGrid, &IntRule{Min: -7, Max: -1, Scale: w.scale}) }},
-		{"ObserveInt: codes -8..128, want", func(w *workbench) { ObserveInt(w.x, benchGrid, &IntRule{Min: -8, Max: 128, Scale: w.scale}) }},
+		{"ObserveInt: codes -8..32768, want", func(w *workbench) { ObserveInt(w.x, benchGrid, &IntRule{Min: -8, Max: 32768, Scale: w.scale}) }},
 		{"DynamicInt: codes -8..7 do not fit into Uint8", func(w *workbench) { DynamicInt(w.q, w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: codes -8..7 do not fit into Int2", func(w *workbench) { DynamicInt(w.q[:3], w.x, benchGrid, w.packedRule(Int2)) }},
 		{"DynamicInt: unknown Format(99)", func(w *workbench) { DynamicInt(w.q[:3], w.x, benchGrid, w.packedRule(99)) }},
-		{"DynamicFloat: unknown Format(99)", func(w *workbench) { DynamicFloat(w.q, w.x, benchGrid, &FloatRule{99, true, w.scale}) }},
+		{"DynamicFloat: unknown Format(99)", func(w *workbench) {
+			DynamicFloat(w.q, w.x, benchGrid, &FloatRule{Format: 99, Scales: ScaleE8M0, Scale: w.scale})
+		}},
 		{"FakeQuantizeInt: codes -8..7 do not fit into Uint4", func(w *workbench) { FakeQuantizeInt(w.y, NoMask, w.x, benchGrid, w.packed(Uint4, -8, 7)) }},
 		{"ObserveInt: codes -8..7 do not fit into Int2", func(w *workbench) { ObserveInt(w.x, benchGrid, w.packedRule(Int2)) }},
 
@@ -200,17 +216,19 @@ func TestMistakes(t *testing.T) {
 		{"DequantizeInt: codes of Uint8 do not lie in []int8, want []byte", func(w *workbench) { DequantizeInt(w.y, w.signed, benchGrid, w.packed(Uint8, 0, 7)) }},
 		{"QuantizeInt: E2M1Packed is a float format, want an integer format", func(w *workbench) { QuantizeInt(w.q[:6], w.x, benchGrid, w.packed(E2M1Packed, -8, 7)) }},
 		{"DynamicInt: E5M2 is a float format", func(w *workbench) { DynamicInt(w.q, w.x, benchGrid, w.packedRule(E5M2)) }},
-		{"QuantizeFloat: Int4 is an integer format, want a float format", func(w *workbench) { QuantizeFloat(w.q[:6], w.x, benchGrid, &FloatParams{Int4, w.scale}) }},
+		{"QuantizeFloat: Int4 is an integer format, want a float format", func(w *workbench) { QuantizeFloat(w.q[:6], w.x, benchGrid, &FloatParams{Format: Int4, Scale: w.scale}) }},
 		{"DequantizeFloat: unknown Format(0)", func(w *workbench) { DequantizeFloat(w.y, w.q, benchGrid, &FloatParams{Scale: w.scale}) }},
-		{"DynamicFloat: Uint8 is an integer format", func(w *workbench) { DynamicFloat(w.q, w.x, benchGrid, &FloatRule{Uint8, false, w.scale}) }},
+		{"DynamicFloat: Uint8 is an integer format", func(w *workbench) {
+			DynamicFloat(w.q, w.x, benchGrid, &FloatRule{Format: Uint8, Scale: w.scale})
+		}},
 		{"QuantizeFloat: codes of E5M2 do not lie in []fp8.E4M3FN", func(w *workbench) {
-			QuantizeFloat(view[fp8.E4M3FN](w.q), w.x, benchGrid, &FloatParams{E5M2, w.scale})
+			QuantizeFloat(view[fp8.E4M3FN](w.q), w.x, benchGrid, &FloatParams{Format: E5M2, Scale: w.scale})
 		}},
 		{"DequantizeFloat: codes of E2M1 do not lie in []fp8.E5M2", func(w *workbench) {
-			DequantizeFloat(w.y, view[fp8.E5M2](w.q), benchGrid, &FloatParams{E2M1, w.scale})
+			DequantizeFloat(w.y, view[fp8.E5M2](w.q), benchGrid, &FloatParams{Format: E2M1, Scale: w.scale})
 		}},
 		{"DynamicFloat: codes of E4M3FN do not lie in []fp4.Pair", func(w *workbench) {
-			DynamicFloat(view[fp4.Pair](w.q[:6]), w.x, benchGrid, &FloatRule{E4M3FN, false, w.scale})
+			DynamicFloat(view[fp4.Pair](w.q[:6]), w.x, benchGrid, &FloatRule{Format: E4M3FN, Scale: w.scale})
 		}},
 		{"Pack: codes of Int8 are not packed", func(w *workbench) { Pack(w.mask, w.q, Int8) }},
 		{"Unpack: E2M1Packed is a float format", func(w *workbench) { Unpack(w.q, w.mask[:6], E2M1Packed) }},
@@ -224,8 +242,10 @@ func TestMistakes(t *testing.T) {
 			p.ZeroPoint = []int32{0, 7, 8}
 			FakeQuantizeInt(w.y, ByteMask(w.mask), w.x, benchGrid, p)
 		}},
-		{"FakeQuantizeFloat: unknown Format(99)", func(w *workbench) { FakeQuantizeFloat(w.y, NoMask, w.x, benchGrid, &FloatParams{99, w.scale}) }},
-		{"QuantizeFloat: unknown Format(255)", func(w *workbench) { QuantizeFloat(w.q, w.x, benchGrid, &FloatParams{255, w.scale}) }},
+		{"FakeQuantizeFloat: unknown Format(99)", func(w *workbench) {
+			FakeQuantizeFloat(w.y, NoMask, w.x, benchGrid, &FloatParams{Format: 99, Scale: w.scale})
+		}},
+		{"QuantizeFloat: unknown Format(255)", func(w *workbench) { QuantizeFloat(w.q, w.x, benchGrid, &FloatParams{Format: 255, Scale: w.scale}) }},
 
 		// Overlap.
 		{"FakeQuantizeInt: dst overlaps src", func(w *workbench) { FakeQuantizeInt(w.all[1:13], NoMask, w.x, benchGrid, w.int()) }},
@@ -273,20 +293,26 @@ func TestMistakes(t *testing.T) {
 		{"MinMax: max overlaps src", func(w *workbench) { MinMax(w.min, w.x[9:], w.x, benchGrid) }},
 		{"ChooseInt: Scale overlaps low", func(w *workbench) { ChooseInt[float32](w.intRule(), w.scale, w.min) }},
 		{"ChooseInt: Minval overlaps high", func(w *workbench) { ChooseInt[float32](w.intRule(), w.min, w.minval) }},
-		{"ChooseFloat: Scale overlaps high", func(w *workbench) { ChooseFloat[float32](&FloatRule{E5M2, false, w.scale}, w.min, w.scale) }},
+		{"ChooseFloat: Scale overlaps high", func(w *workbench) {
+			ChooseFloat[float32](&FloatRule{Format: E5M2, Scale: w.scale}, w.min, w.scale)
+		}},
 		{"ObserveInt: Scale overlaps Minval", func(w *workbench) {
 			ObserveInt(w.x, benchGrid, &IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.scale})
 		}},
 		{"ObserveInt: Minval overlaps src", func(w *workbench) {
 			ObserveInt(w.x, benchGrid, &IntRule{Min: -8, Max: 7, Scale: w.scale, Minval: w.x[:3]})
 		}},
-		{"ObserveFloat: Scale overlaps src", func(w *workbench) { ObserveFloat(w.x, benchGrid, &FloatRule{E5M2, false, w.x[9:]}) }},
+		{"ObserveFloat: Scale overlaps src", func(w *workbench) {
+			ObserveFloat(w.x, benchGrid, &FloatRule{Format: E5M2, Scale: w.x[9:]})
+		}},
 		{"DynamicInt: dst overlaps src", func(w *workbench) { DynamicInt(view[int8](view4(w.x[:3])), w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: ZeroPoint overlaps dst", func(w *workbench) { DynamicInt(view[int8](view4(w.all[44:47])), w.x, benchGrid, w.intRule()) }},
 		{"DynamicInt: Minval overlaps dst", func(w *workbench) {
 			DynamicInt(view4(w.minval)[:6], w.x, benchGrid, w.packedRule(Int4))
 		}},
-		{"DynamicFloat: dst overlaps Scale", func(w *workbench) { DynamicFloat(view4(w.scale), w.x, benchGrid, &FloatRule{E5M2, false, w.scale}) }},
+		{"DynamicFloat: dst overlaps Scale", func(w *workbench) {
+			DynamicFloat(view4(w.scale), w.x, benchGrid, &FloatRule{Format: E5M2, Scale: w.scale})
+		}},
 		{"Pack: dst overlaps src", func(w *workbench) { Pack(w.q[6:], w.q, Int4) }},
 		{"Unpack: dst overlaps src", func(w *workbench) { Unpack(w.q, w.q[:3], Int2) }},
 		{"EncodeE5M2: dst overlaps src", func(w *workbench) { EncodeE5M2(view[fp8.E5M2](view4(w.x[:3])), w.x) }},
@@ -324,14 +350,14 @@ func TestNoMistakes(t *testing.T) {
 		}
 		p := &IntParams{Min: -8, Max: 7, Scale: w.scale[:g.Groups], ZeroPoint: w.zero[:g.Groups]}
 		FakeQuantizeInt(w.y[:0], ByteMask(nil), nil, g, p)
-		FakeQuantizeFloat(nil, BitMask(nil), w.x[:0], g, &FloatParams{E2M1, p.Scale})
+		FakeQuantizeFloat(nil, BitMask(nil), w.x[:0], g, &FloatParams{Format: E2M1, Scale: p.Scale})
 		QuantizeInt([]int8(nil), w.x[:0], g, p)
 		DequantizeInt[float32, int8](nil, nil, g, p)
 		p.Format = Int4
 		QuantizeInt([]byte(nil), w.x[:0], g, p)
 		DequantizeInt[float32, byte](nil, nil, g, p)
-		QuantizeFloat([]fp4.Pair(nil), w.x[:0], g, &FloatParams{E2M1Packed, p.Scale})
-		DequantizeFloat[float32, fp4.Pair](nil, nil, g, &FloatParams{E2M1Packed, p.Scale})
+		QuantizeFloat([]fp4.Pair(nil), w.x[:0], g, &FloatParams{Format: E2M1Packed, Scale: p.Scale})
+		DequantizeFloat[float32, fp4.Pair](nil, nil, g, &FloatParams{Format: E2M1Packed, Scale: p.Scale})
 	}
 	MinMax[float32](nil, nil, nil, Grid{1, 0, 3})
 	ChooseInt[float32](&IntRule{Min: 0, Max: 1}, nil, nil)
@@ -363,7 +389,7 @@ func TestFormat(t *testing.T) {
 	assert.Equal(t, "E2M1Packed", E2M1Packed.String())
 	assert.Equal(t, "Format(0)", Format(0).String())
 	assert.Equal(t, "Format(99)", Format(99).String())
-	for f, want := range map[Format][2]int{Int8: {-128, 127}, Uint8: {0, 255}, Int4: {-8, 7}, Uint4: {0, 15}, Int2: {-2, 1}, Uint2: {0, 3}} {
+	for f, want := range map[Format][2]int{Int8: {-128, 127}, Uint8: {0, 255}, Int4: {-8, 7}, Uint4: {0, 15}, Int2: {-2, 1}, Uint2: {0, 3}, Int6: {-32, 31}, Uint6: {0, 63}, Int16: {-32768, 32767}, Uint16: {0, 65535}} {
 		least, most := f.Range()
 		assert.Equal(t, want, [2]int{least, most}, "%v", f)
 		assert.Equal(t, float32(most), f.Max(), "%v", f)

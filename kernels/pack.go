@@ -6,10 +6,10 @@ import (
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
-// Pack writes integer codes, one to an element, as the packed codes of f: Int4,
-// Uint4, Int2 or Uint2. len(dst) is f.Bytes(len(src)). Of a code outside the
+// Pack writes integer codes, one to an element, as the packed codes of f: Int6,
+// Uint6, Int4, Uint4, Int2 or Uint2. len(dst) is f.Bytes(len(src)). Of a code outside the
 // format the low bits are taken.
-func Pack[C IntCode](dst []byte, src []C, f Format) {
+func Pack[C int8 | uint8](dst []byte, src []C, f Format) {
 	const kernel = "Pack"
 	f.checkPacked(kernel)
 	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
@@ -20,7 +20,7 @@ func Pack[C IntCode](dst []byte, src []C, f Format) {
 // Unpack is the inverse of Pack: it writes the packed codes of f one to an element.
 // A negative code in a uint8 is in two's complement, as Int8 has it. len(src) is
 // f.Bytes(len(dst)).
-func Unpack[C IntCode](dst []C, src []byte, f Format) {
+func Unpack[C int8 | uint8](dst []C, src []byte, f Format) {
 	const kernel = "Unpack"
 	f.checkPacked(kernel)
 	checkLen(kernel, "src", len(src), f.Bytes(len(dst)))
@@ -29,7 +29,7 @@ func Unpack[C IntCode](dst []C, src []byte, f Format) {
 }
 
 func pack(impl isa, dst, src []byte, f Format) {
-	if impl == generic || len(src) == 0 {
+	if impl == generic || len(src) == 0 || f.Bits() == 6 {
 		portablePack(dst, src, f)
 		return
 	}
@@ -41,7 +41,7 @@ func pack(impl isa, dst, src []byte, f Format) {
 }
 
 func unpack(impl isa, dst, src []byte, f Format) {
-	if impl == generic || len(dst) == 0 {
+	if impl == generic || len(dst) == 0 || f.Bits() == 6 {
 		portableUnpack(dst, src, f)
 		return
 	}

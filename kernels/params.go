@@ -6,12 +6,13 @@ import "github.com/lowbit-go/lowbit/internal/scan"
 // nothing of them.
 type IntParams struct {
 	// Format says how codes lie in a slice of bytes. It may be 0: codes lie one to
-	// an element then, Int8 in []int8 and Uint8 in []uint8. Kernels that neither
+	// an element then, Int8 in []int8, Uint8 in []uint8 and so on. Kernels that neither
 	// read nor write codes need none.
 	Format Format
 
 	// Min and Max are the least and the greatest code, Min <= Max, not both 0,
-	// both within -128..127 or both within 0..255, and within the Format's Range.
+	// both within -32768..32767 or both within 0..65535, and within the Format's
+	// Range.
 	Min, Max int
 
 	// Scale has one scale per group.
@@ -55,8 +56,8 @@ func checkRange(kernel string, f Format, min, max int) {
 	switch {
 	case min == 0 && max == 0:
 		fail(kernel, "Min and Max are 0, want the least and the greatest code")
-	case min > max || min < -128 || max > 255 || min < 0 && max > 127:
-		fail(kernel, "codes %d..%d, want a range within -128..127 or 0..255", min, max)
+	case min > max || min < -1<<15 || max >= 1<<16 || min < 0 && max >= 1<<15:
+		fail(kernel, "codes %d..%d, want a range within -32768..32767 or 0..65535", min, max)
 	case f != 0:
 		f.checkHolds(kernel, min, max)
 	}

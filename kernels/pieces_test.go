@@ -33,8 +33,8 @@ func TestPieces(t *testing.T) {
 			fakeQuantizeInt(impl, y, ByteMask(bytes), x, g, p)
 			quantizeInt(impl, codes, x, g, p, Int8)
 			dequantizeInt(impl, back, codes, g, p, Int8)
-			var packed [4][]byte
-			var unpacked [4][]float32
+			var packed [6][]byte
+			var unpacked [6][]float32
 			for i, f := range packedFormats {
 				p := &IntParams{Scale: p.Scale}
 				p.Min, p.Max = f.Range()
@@ -48,9 +48,9 @@ func TestPieces(t *testing.T) {
 			unpack(impl, uncrumbed, crumbs, Int2)
 			floats, small, large := make([]float32, n), make([]byte, E2M1Packed.Bytes(n)), make([]float32, n)
 			floatBits := make([]byte, BitMaskLen(n))
-			fakeQuantizeFloat(impl, floats, BitMask(floatBits), x, g, &FloatParams{E4M3FN, p.Scale})
-			quantizeFloat(impl, small, x, g, &FloatParams{E2M1Packed, p.Scale})
-			dequantizeFloat(impl, large, small, g, &FloatParams{E2M1Packed, p.Scale})
+			fakeQuantizeFloat(impl, floats, BitMask(floatBits), x, g, &FloatParams{Format: E4M3FN, Scale: p.Scale})
+			quantizeFloat(impl, small, x, g, &FloatParams{Format: E2M1Packed, Scale: p.Scale})
+			dequantizeFloat(impl, large, small, g, &FloatParams{Format: E2M1Packed, Scale: p.Scale})
 			dx, least, most := make([]float32, n), make([]float32, g.Groups), make([]float32, g.Groups)
 			backward(impl, dx, x, BitMask(bits))
 			minMax(impl, least, most, x, g)
@@ -58,14 +58,14 @@ func TestPieces(t *testing.T) {
 			for _, r := range []*IntRule{&low, &high} {
 				r.Scale, r.ZeroPoint, r.Minval = make([]float32, g.Groups), make([]int32, g.Groups), make([]float32, g.Groups)
 			}
-			mx := &FloatRule{E2M1Packed, true, make([]float32, g.Groups)}
+			mx := &FloatRule{Format: E2M1Packed, Scales: ScaleE8M0, Scale: make([]float32, g.Groups)}
 			chosen, own, shared := make([]byte, n), make([]byte, n), make([]byte, E2M1Packed.Bytes(n))
 			dynamicInt(impl, chosen, x, g, &low, Int8)
 			dynamicInt(impl, own, x, g, &high, Uint8)
 			dynamicFloat(impl, shared, x, g, mx)
 			halves := make([]byte, Uint4.Bytes(n))
 			dynamicInt(impl, halves, x, g, &high, Uint4)
-			return []any{packed[0], packed[1], packed[2], packed[3], unpacked[0], unpacked[1], unpacked[2], unpacked[3], nibbles, crumbs, uncrumbed,
+			return []any{packed[0], packed[1], packed[2], packed[3], packed[4], packed[5], unpacked[0], unpacked[1], unpacked[2], unpacked[3], unpacked[4], unpacked[5], nibbles, crumbs, uncrumbed,
 				y, bits, bytes, codes, back, floats, floatBits, small, large, dx, least, most, chosen, own, shared, halves,
 				low.Scale, low.ZeroPoint, low.Minval, high.Scale, high.ZeroPoint, high.Minval, mx.Scale}
 		}

@@ -1,6 +1,11 @@
 package kernels
 
-import "github.com/lowbit-go/lowbit/fp8"
+import (
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/fp8"
+)
 
 const leastScale = 0x1p-23
 
@@ -14,15 +19,20 @@ func portableChooseInt[T Float](r *IntRule, low, high []float32) {
 		var s, minval float32
 		zeroPoint := r.middle()
 		if r.Asymmetric {
-			s = max(to[T](to[T](hi-lo)/n), leastScale)
+			s = r.stored(max(to[T](to[T](hi-lo)/n), leastScale))
 			z := clamp(to[T](least-to[T](roundToEven(to[T](lo/s)))), least, greatest)
 			if z != z {
 				z = 0
 			}
-			zeroPoint, minval = int32(z), lo+0
+			zeroPoint, minval = int32(z), r.stored(lo+0)
 		} else {
 			most := max(-lo, hi)
-			s, minval = max(to[T](most/(n/2)), leastScale), 0-most
+			if r.Scales == ScaleE8M0 {
+				s = fp8.E8M0Scale(most, int8MaxExp).Float32()
+			} else {
+				s = r.stored(max(to[T](most/(n/2)), leastScale))
+			}
+			minval = r.stored(0 - most)
 		}
 		r.Scale[i] = oneNaN(s)
 		if r.ZeroPoint != nil {
@@ -34,10 +44,21 @@ func portableChooseInt[T Float](r *IntRule, low, high []float32) {
 	}
 }
 
+// stored rounds a scale or a minval to the type that it is asked to have.
+func (r *IntRule) stored(x float32) float32 {
+	switch r.Scales {
+	case ScaleFloat16:
+		return to[float16.Float16](x)
+	case ScaleBFloat16:
+		return to[bf16.BFloat16](x)
+	}
+	return x
+}
+
 func portableChooseFloat[T Float](r *FloatRule, low, high []float32) {
 	for i := range low {
 		most := max(-min(low[i], 0), max(high[i], 0))
-		if r.PowerOfTwo {
+		if r.Scales == ScaleE8M0 {
 			r.Scale[i] = fp8.E8M0Scale(most, formats[r.Format].maxExp).Float32()
 		} else {
 			r.Scale[i] = oneNaN(max(to[T](most/r.Format.Max()), leastScale))
@@ -50,14 +71,7 @@ func portableObserveInt[T Float](src []T, g Grid, r *IntRule) {
 	for first := 0; first < g.Groups; first += pieceLen {
 		n := min(pieceLen, g.Groups-first)
 		portableRanges(low[:n], high[:n], src, g, first)
-		part := *r
-		part.Scale = r.Scale[first:][:n]
-		if r.ZeroPoint != nil {
-			part.ZeroPoint = r.ZeroPoint[first:][:n]
-		}
-		if r.Minval != nil {
-			part.Minval = r.Minval[first:][:n]
-		}
+		part := r.part(first, n)
 		portableChooseInt[T](&part, low[:n], high[:n])
 	}
 }

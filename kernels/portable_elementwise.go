@@ -41,6 +41,10 @@ func portableMinMax[T Float](lows, highs []T, src []T, g Grid) {
 
 func portablePack(dst, src []byte, f Format) {
 	bits := f.Bits()
+	if bits == 6 {
+		packSixes(dst, src)
+		return
+	}
 	toByte := 8 / bits
 	for i := range dst {
 		var b byte
@@ -53,6 +57,10 @@ func portablePack(dst, src []byte, f Format) {
 
 func portableUnpack(dst, src []byte, f Format) {
 	bits := f.Bits()
+	if bits == 6 {
+		unpackSixes(dst, src, f.isSigned())
+		return
+	}
 	toByte := 8 / bits
 	for i := range dst {
 		// To the top and down again: a signed number repeats its sign.

@@ -2,11 +2,7 @@ package kernels
 
 func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	var buf piece
-	f := p.Format
-	if f == E2M1Packed {
-		f = E2M1 // which has a NaN
-	}
-	d := &formats[f]
+	d := &formats[p.Format]
 	hi := d.largest
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
@@ -17,7 +13,10 @@ func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *
 			for stop := min(next-at, len(x)); i < stop; i++ {
 				r := x[i] / s
 				inside[i] = bit(-hi <= r && r <= hi)
-				y[i] = d.value(d.cast(oneNaN(clamp(r, -hi, hi)))) * s
+				if r == r { // not every format has a NaN
+					r = d.value(d.cast(clamp(r, -hi, hi)))
+				}
+				y[i] = oneNaN(r * s)
 			}
 		}
 		round(dst[at:end], y)

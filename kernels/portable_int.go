@@ -1,5 +1,10 @@
 package kernels
 
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
 func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	var buf piece
 	lo, hi := float32(p.Min), float32(p.Max)
@@ -20,14 +25,23 @@ func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *In
 	}
 }
 
-// A packed code is one that has a byte, packed.
+// Codes are made in pieces, an element each, and then put where they belong.
 func portableQuantizeInt[T Float](dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	var codes [pieceLen]byte
+	var wide [pieceLen]uint16
 	for at := 0; at < len(src); at += pieceLen {
 		x := src[at:min(at+pieceLen, len(src))]
+		out := dst[f.Bytes(at):][:f.Bytes(len(x))]
+		if f.Bits() > 8 {
+			quantizePiece(wide[:len(x)], x, at, g, p)
+			for i, q := range wide[:len(x)] {
+				binary.LittleEndian.PutUint16(out[2*i:], q)
+			}
+			continue
+		}
 		q := codes[:len(x)]
 		quantizePiece(q, x, at, g, p)
-		if out := dst[f.Bytes(at):][:f.Bytes(len(x))]; f.isPacked() {
+		if f.isPacked() {
 			portablePack(out, q, f)
 		} else {
 			copy(out, q)
@@ -36,7 +50,7 @@ func portableQuantizeInt[T Float](dst []byte, src []T, g Grid, p *IntParams, f F
 }
 
 // quantizePiece writes the codes of the elements from at on, negative ones in two's complement.
-func quantizePiece[T Float](q []byte, src []T, at int, g Grid, p *IntParams) {
+func quantizePiece[Q byte | uint16, T Float](q []Q, src []T, at int, g Grid, p *IntParams) {
 	var buf [pieceLen]float32
 	x, lo, hi := widen(&buf, src), float32(p.Min), float32(p.Max)
 	for i := 0; i < len(x); {
@@ -48,7 +62,7 @@ func quantizePiece[T Float](q []byte, src []T, at int, g Grid, p *IntParams) {
 				q[i] = 0
 				continue
 			}
-			q[i] = byte(int(clamp(r, lo, hi)))
+			q[i] = Q(int(clamp(r, lo, hi)))
 		}
 	}
 }
@@ -71,6 +85,34 @@ func portableDequantizeInt[T Float](dst []T, src []byte, g Grid, p *IntParams, f
 				code := float32(q[i])
 				if f.isSigned() {
 					code = float32(int8(q[i]))
+				}
+				y[i] = float32((code-qo)*s) + fo
+			}
+		}
+		round(out, y)
+	}
+}
+
+// portableDequantizeWide is for codes of two bytes, in elements of two or in bytes.
+func portableDequantizeWide[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams, f Format) {
+	var buf [pieceLen]float32
+	typed := unsafe.Sizeof(*new(C)) == 2
+	for at := 0; at < len(dst); at += pieceLen {
+		out := dst[at:min(at+pieceLen, len(dst))]
+		y := room(&buf, out)
+		for i := 0; i < len(out); {
+			group, next := g.group(at + i)
+			s, qo, fo := p.group(group)
+			for stop := min(next-at, len(out)); i < stop; i++ {
+				var q uint16
+				if typed {
+					q = uint16(src[at+i])
+				} else {
+					q = uint16(src[2*(at+i)]) | uint16(src[2*(at+i)+1])<<8
+				}
+				code := float32(q)
+				if f.isSigned() {
+					code = float32(int16(q))
 				}
 				y[i] = float32((code-qo)*s) + fo
 			}

@@ -142,7 +142,7 @@ func productsReached[T Float](t *testing.T) {
 			portableQuantizeInt(bytesOf(wantInts), src, g, p, Int8)
 			assert.Equal(t, reached, ints[0] != wantInts[0], "%d", length)
 		}
-		p := &FloatParams{E4M3FN, scale}
+		p := &FloatParams{Format: E4M3FN, Scale: scale}
 		FakeQuantizeFloat(got, NoMask, src, g, p)
 		portableFakeQuantizeFloat(want, NoMask, src, g, p)
 		assert.Equal(t, reached, got[0] != want[0], "%d", length)

@@ -18,18 +18,21 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 		p = &plain
 	}
 	f := intFormat[C](kernel, p.Format, p.Min, p.Max)
-	checkLen(kernel, "dst", len(dst), f.Bytes(len(src)))
+	checkLen(kernel, "dst", len(dst), codesIn[C](f, len(src)))
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
 	quantizeInt(current(), bytesOf(dst), src, g, p, f)
+	inOrder(dst)
 }
 
 func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(src) == 0:
+	case impl == generic || len(src) == 0 || f.Bits() > 8:
 		portableQuantizeInt(dst, src, g, p, f)
+	case f.Bits() == 6:
+		quantizeIntSixes(impl, dst, src, g, p, f)
 	case g.inBytes(f.Bits()):
 		quantizeIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	default:
@@ -56,9 +59,14 @@ func QuantizeFloat[C FloatCode, T Float](dst []C, src []T, g Grid, p *FloatParam
 
 func quantizeFloat[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	g = g.merged()
-	if impl == generic || len(src) == 0 || !g.inBytes(p.Format.Bits()) {
+	switch {
+	case impl == generic || len(src) == 0:
 		portableQuantizeFloat(dst, src, g, p)
-	} else {
+	case p.Format.isSix():
+		quantizeFloatSixes(impl, dst, src, g, p)
+	case g.inBytes(p.Format.Bits()):
 		quantizeFloatAsm(impl, dst, src, g, p)
+	default:
+		portableQuantizeFloat(dst, src, g, p)
 	}
 }

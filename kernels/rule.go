@@ -11,19 +11,31 @@ package kernels
 // is computed in float32 and rounded to the tensor's element type, half to even.
 // A NaN in a group makes its scale and its minval NaN, an infinity makes them
 // infinite.
+//
+// With ScaleE8M0 the scale is a power of two, 2^(floor(log2(m)) - 6) and at least
+// 2^-126, where m is the largest magnitude and the logarithm is the exponent field
+// of the float32, as in [fp8.E8M0Scale]; the zero point is 0 and the format
+// symmetric. With codes of eight bits this is MXINT8 of the OCP MX specification,
+// in the arithmetic of coreai-opt 0.4.0.
+//
+// With ScaleFloat16 and ScaleBFloat16 the scale is rounded to that type before the
+// zero point follows from it, and so is the minval.
 type IntRule struct {
 	// Format says how codes lie in memory, as that of [IntParams] does.
 	Format Format
 
 	// Min and Max are the least and the greatest code, Min < Max, both within
-	// -128..127 or both within 0..255, and within the Format's Range; 0 is among
-	// them.
+	// -32768..32767 or both within 0..65535, and within the Format's Range; 0 is
+	// among them.
 	Min, Max int
 
 	Asymmetric bool
 
 	// ByMinval quantizes by minvals, else it is by zero points.
 	ByMinval bool
+
+	// Scales is the type of the scales.
+	Scales ScaleType
 
 	// Scale, ZeroPoint and Minval take one number per group. The one of ZeroPoint
 	// and Minval that the codes do not depend on may be nil: that is so of
@@ -34,7 +46,25 @@ type IntRule struct {
 }
 
 // middle is the zero point of a symmetric format.
-func (r *IntRule) middle() int32 { return int32((r.Max + r.Min + 1) / 2) }
+func (r *IntRule) middle() int32 {
+	if r.Scales == ScaleE8M0 {
+		return 0
+	}
+	return int32((r.Max + r.Min + 1) / 2)
+}
+
+// part returns the rule for n groups from the first on.
+func (r *IntRule) part(first, n int) IntRule {
+	part := *r
+	part.Scale = r.Scale[first:][:n]
+	if r.ZeroPoint != nil {
+		part.ZeroPoint = r.ZeroPoint[first:][:n]
+	}
+	if r.Minval != nil {
+		part.Minval = r.Minval[first:][:n]
+	}
+	return part
+}
 
 // steps is the number of steps from the least code to the greatest.
 func (r *IntRule) steps() float32 { return float32(r.Max - r.Min) }
@@ -44,6 +74,12 @@ func (r *IntRule) check(kernel string, groups int) {
 	checkRange(kernel, r.Format, r.Min, r.Max)
 	if r.Min >= r.Max || r.Min > 0 || r.Max < 0 {
 		fail(kernel, "codes %d..%d, want a range with 0 and another code", r.Min, r.Max)
+	}
+	switch {
+	case r.Scales >= scaleTypesEnd:
+		fail(kernel, "unknown %v", r.Scales)
+	case r.Scales == ScaleE8M0 && (r.Asymmetric || r.ByMinval):
+		fail(kernel, "ScaleE8M0 is for symmetric formats with zero points")
 	}
 	checkLen(kernel, "Scale", len(r.Scale), groups)
 	if r.ZeroPoint != nil || !r.ByMinval && (r.Asymmetric || r.middle() != 0) {
@@ -83,7 +119,7 @@ func (r *IntRule) apart(kernel string, others ...region) {
 // group, and takes them. With m the largest magnitude
 //
 //	scale = max(m / largest, 2^-23)                      the quotient rounded to the tensor's element type
-//	scale = max(2^(floor(log2(m)) - maxExp), 2^-126)     PowerOfTwo
+//	scale = max(2^(floor(log2(m)) - maxExp), 2^-126)     ScaleE8M0
 //
 // where largest is the format's largest value and maxExp that value's exponent.
 // The second is [fp8.E8M0Scale], the shared scale of the OCP MX specification: a
@@ -91,8 +127,10 @@ func (r *IntRule) apart(kernel string, others ...region) {
 // first it makes the scale NaN or infinite.
 type FloatRule struct {
 	// Format is a float format.
-	Format     Format
-	PowerOfTwo bool
+	Format Format
+
+	// Scales is the type of the scales, ScaleAny or ScaleE8M0.
+	Scales ScaleType
 
 	// Scale takes one scale per group.
 	Scale []float32
@@ -101,6 +139,9 @@ type FloatRule struct {
 // check panics unless the rule is for that many groups and consistent.
 func (r *FloatRule) check(kernel string, groups int) {
 	r.Format.checkFloat(kernel)
+	if r.Scales > ScaleE8M0 {
+		fail(kernel, "scales are %v, want ScaleAny or ScaleE8M0", r.Scales)
+	}
 	checkLen(kernel, "Scale", len(r.Scale), groups)
 }
 

@@ -12,7 +12,7 @@ func TestOneOddScale(t *testing.T) {
 	for _, name := range assembled(t) {
 		require.NoError(t, Use(name))
 		for _, g := range []Grid{{2, 130, 1}, {1, 9, 16}, {1, 5, 32}, {1, 3, 33}, {1, 3, 64}, {1, 2, 200}} {
-			p := &FloatParams{E4M3FN, unit(g)}
+			p := &FloatParams{Format: E4M3FN, Scale: unit(g)}
 			codes := make([]byte, elements(g))
 			for i := range codes {
 				codes[i] = byte(i) &^ 0x40 // no NaN

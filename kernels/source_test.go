@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
 )
 
@@ -169,8 +170,9 @@ var turns = func() (t [formatsEnd][]float32) {
 	return t
 }()
 
-// floatFormats are the float formats.
-var floatFormats = []Format{E4M3FN, E5M2, E2M1, E2M1Packed}
+// floatFormats are the float formats, but that of those of six bits one is here
+// with a code to a byte and the other packed.
+var floatFormats = []Format{E4M3FN, E5M2, E2M1, E2M1Packed, E2M3, E3M2Packed}
 
 // floatValues returns the values of a format that are not negative, ascending.
 func floatValues(f Format) (values []float32) {
@@ -181,6 +183,10 @@ func floatValues(f Format) (values []float32) {
 			v = fp8.E4M3FN(c).Float32()
 		case E5M2:
 			v = fp8.E5M2(c).Float32()
+		case E2M3, E2M3Packed:
+			v = fp6.E2M3(c & 31).Float32()
+		case E3M2, E3M2Packed:
+			v = fp6.E3M2(c & 31).Float32()
 		}
 		if v <= f.Max() {
 			values = append(values, v)

@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/x448/float16"
@@ -94,6 +95,7 @@ func concat(lists ...[]kernel) (all []kernel) {
 func tensorKernels[T Float]() []kernel {
 	return concat(
 		fakeQuantizeIntKernels[T](), codeKernels[T, int8](Int8, signedRanges), codeKernels[T, uint8](Uint8, unsignedRanges),
+		codeKernels[T, uint8](Int16, wideRanges), codeKernels[T, uint8](Uint16, wideUnsigned),
 		packedKernels[T](), fpKernels[T](), backwardKernels[T](), minMaxKernels[T](), dynamicPackedKernels[T](),
 		dynamicIntKernels[T, int8](Int8, signedRules), dynamicIntKernels[T, uint8](Uint8, unsignedRules), dynamicFloatKernels[T](),
 	)
@@ -102,6 +104,8 @@ func tensorKernels[T Float]() []kernel {
 // Ranges of codes: those of the formats, with clipping too, and odd ones.
 var (
 	signedRanges   = []IntParams{{Min: -128, Max: 127}, {Min: -127, Max: 127}, {Min: -8, Max: 7}, {Min: -7, Max: 7}, {Min: -2, Max: 1}, {Min: -1, Max: 1}, {Min: 3, Max: 3}, {Min: -100, Max: -20}, {Min: 5, Max: 11}}
+	wideRanges     = []IntParams{{Min: -32768, Max: 32767}, {Min: -32767, Max: 32767}, {Min: -300, Max: 5}, {Min: 20000, Max: 20001}}
+	wideUnsigned   = []IntParams{{Min: 0, Max: 65535}, {Min: 0, Max: 1000}, {Min: 40000, Max: 65535}}
 	unsignedRanges = []IntParams{{Min: 0, Max: 255}, {Min: 0, Max: 15}, {Min: 0, Max: 3}, {Min: 9, Max: 9}, {Min: 200, Max: 255}, {Min: 1, Max: 2}}
 )
 
@@ -162,7 +166,7 @@ func fakeQuantizeIntKernels[T Float]() (list []kernel) {
 				operands: []operand{out("dst", e, elements), in("src", e, elements), in("scale", f32, groups),
 					in("zeroPoint", int32s, f.zeroPoints), in("minval", f32, f.minval), out("mask", bytes8, m.len)},
 				inPlace: true,
-				formats: append(signedRanges, unsignedRanges...),
+				formats: slices.Concat(signedRanges, unsignedRanges, wideRanges, wideUnsigned),
 				fill: func(r *source, t *trial) {
 					fillIntParams(r, t)
 					nearInts(r, mem[T](t, 1), t.grid, intParams(t, f.name))
@@ -187,7 +191,7 @@ func codeKernels[T Float, C IntCode](f Format, ranges []IntParams) (list []kerne
 		}
 		params := func(t *trial) *IntParams {
 			p := intParams(t, formulation.name)
-			if f.isPacked() {
+			if f.Bits() != 8 {
 				p.Format = f
 			}
 			return p
@@ -210,15 +214,21 @@ func codeKernels[T Float, C IntCode](f Format, ranges []IntParams) (list []kerne
 				fillIntParams(r, t)
 				fillBytes(r, t.mem[1])
 			},
-			run:    func(t *trial) { DequantizeInt(mem[T](t, 0), mem[C](t, 1), t.grid, params(t)) },
-			oracle: func(t *trial) { portableDequantizeInt(mem[T](t, 0), t.mem[1], t.grid, params(t), f) },
+			run: func(t *trial) { DequantizeInt(mem[T](t, 0), mem[C](t, 1), t.grid, params(t)) },
+			oracle: func(t *trial) {
+				if f.Bits() > 8 {
+					portableDequantizeWide(mem[T](t, 0), t.mem[1], t.grid, params(t), f)
+				} else {
+					portableDequantizeInt(mem[T](t, 0), t.mem[1], t.grid, params(t), f)
+				}
+			},
 		})
 	}
 	return list
 }
 
 // packedFormats are the integer formats that have several codes to a byte.
-var packedFormats = []Format{Int4, Uint4, Int2, Uint2}
+var packedFormats = []Format{Int6, Uint6, Int4, Uint4, Int2, Uint2}
 
 // packedKernels are codeKernels of packed codes.
 func packedKernels[T Float]() (list []kernel) {
@@ -241,12 +251,15 @@ func fillBytes(r *source, b []byte) {
 	}
 }
 
+// floatCodes8 says what NaNs the codes of a format have.
+var floatCodes8 = map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8, E2M3: bytes8, E3M2: bytes8, E2M3Packed: bytes8, E3M2Packed: bytes8}
+
 func fpKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, f := range floatFormats {
-		codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
+		codes := floatCodes8[f]
 		codesLen := func(g Grid) int { return f.Bytes(elements(g)) }
-		params := func(t *trial) *FloatParams { return &FloatParams{f, mem[float32](t, 2)} }
+		params := func(t *trial) *FloatParams { return &FloatParams{Format: f, Scale: mem[float32](t, 2)} }
 		fill := func(r *source, t *trial) {
 			r.scales(mem[float32](t, 2))
 			nearFloats(r, mem[T](t, 1), t.grid, params(t))
@@ -353,6 +366,9 @@ var rules = []struct {
 	{"symmetric/minval", IntRule{ByMinval: true}, none, observed},
 	{"asymmetric", IntRule{Asymmetric: true}, observed, none},
 	{"asymmetric/minval", IntRule{Asymmetric: true, ByMinval: true}, observed, observed},
+	{"e8m0", IntRule{Scales: ScaleE8M0}, observed, observed},
+	{"asymmetric/float16", IntRule{Asymmetric: true, Scales: ScaleFloat16}, observed, none},
+	{"minval/bfloat16", IntRule{ByMinval: true, Scales: ScaleBFloat16}, none, observed},
 }
 
 // The ranges of the formats.
@@ -367,7 +383,7 @@ func dynamicIntKernels[T Float, C IntCode](own Format, ranges []IntParams) (list
 	for _, f := range rules {
 		params := []operand{out("scale", f32, observed), out("zeroPoint", int32s, f.zeroPoints), out("minval", f32, f.minval)}
 		rule := func(t *trial) *IntRule {
-			r := &IntRule{Asymmetric: f.rule.Asymmetric, ByMinval: f.rule.ByMinval}
+			r := &IntRule{Asymmetric: f.rule.Asymmetric, ByMinval: f.rule.ByMinval, Scales: f.rule.Scales}
 			r.Min, r.Max, r.Scale = t.min, t.max, mem[float32](t, 2)
 			if f.zeroPoints(t.grid) > 0 {
 				r.ZeroPoint = mem[int32](t, 3)
@@ -459,10 +475,12 @@ func dynamicPackedKernels[T Float]() (list []kernel) {
 // dynamicFloatKernels are the same for small floats.
 func dynamicFloatKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
-	for _, powerOfTwo := range []bool{false, true} {
+	for _, scales := range []ScaleType{ScaleAny, ScaleE8M0} {
 		for _, f := range floatFormats {
-			codes := map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8}[f]
-			rule := func(t *trial) *FloatRule { return &FloatRule{f, powerOfTwo, mem[float32](t, 2)} }
+			codes := floatCodes8[f]
+			rule := func(t *trial) *FloatRule {
+				return &FloatRule{Format: f, Scales: scales, Scale: mem[float32](t, 2)}
+			}
 			nonEmpty := func(call func(t *trial)) func(t *trial) {
 				return func(t *trial) {
 					if elements(t.grid) > 0 {
@@ -480,7 +498,7 @@ func dynamicFloatKernels[T Float]() (list []kernel) {
 				return nonEmpty(func(t *trial) { k(rule(t), mem[float32](t, 0), mem[float32](t, 1)) })
 			}
 			name := fmt.Sprintf("%s/%v", e.name, f)
-			if powerOfTwo {
+			if scales == ScaleE8M0 {
 				name += "/e8m0"
 			}
 			fill := func(r *source, t *trial) { groupsOfKinds(r, mem[T](t, 1), t.grid) }
@@ -563,7 +581,7 @@ func ranges32[T Float](r *source, low, high []float32) {
 	}
 }
 
-func packKernels[C IntCode]() (list []kernel) {
+func packKernels[C int8 | uint8]() (list []kernel) {
 	for _, f := range packedFormats {
 		packed := func(g Grid) int { return f.Bytes(elements(g)) }
 		fill := func(r *source, t *trial) { fillBytes(r, t.mem[1]) }
@@ -615,9 +633,11 @@ func conversions() []kernel {
 			name:     "EncodeE2M1Pairs",
 			operands: []operand{out("dst", bytes8, pairs), in("src", f32, elements)},
 			flat:     true,
-			fill:     func(r *source, t *trial) { nearFloats(r, mem[float32](t, 1), t.grid, &FloatParams{E2M1, unit(t.grid)}) },
-			run:      func(t *trial) { EncodeE2M1Pairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
-			oracle:   func(t *trial) { portableEncodePairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
+			fill: func(r *source, t *trial) {
+				nearFloats(r, mem[float32](t, 1), t.grid, &FloatParams{Format: E2M1, Scale: unit(t.grid)})
+			},
+			run:    func(t *trial) { EncodeE2M1Pairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
+			oracle: func(t *trial) { portableEncodePairs(mem[fp4.Pair](t, 0), mem[float32](t, 1)) },
 		}, {
 			name:     "DecodeE2M1Pairs",
 			operands: []operand{out("dst", f32, elements), in("src", bytes8, pairs)},

@@ -8,9 +8,9 @@ import (
 
 // Codes is a quantized tensor, with all that it takes to get its values back.
 //
-// Unpacked, each code has a byte: a two's complement int8, a uint8, or the bits of the float8 format that DType.Storage names.
-// Packed, codes of 4 bits are two to a byte and codes of 2 bits four to a byte, the first element in the lowest bits; each row (the last
-// axis) begins at a byte, and is padded with zeros.
+// Unpacked, each code has a byte: a two's complement int8, a uint8, or the bits of the float8 format that DType.Storage names; codes of 16
+// bits have two, little-endian. Packed, codes of 6 bits are four to three bytes, codes of 4 bits two to a byte and codes of 2 bits four to a
+// byte, a stream of bits with the first element in the lowest; each row (the last axis) begins at a byte, and is padded with zeros.
 type Codes struct {
 	Spec   Spec // DType, Scheme and Formulation say what a code means
 	Shape  []int
@@ -25,7 +25,7 @@ func (c Codes) Int8() []int8 {
 	return codes
 }
 
-// DataShape returns the shape of Data in bytes: the tensor's, or, packed, with the last axis in bytes, and [1] for a scalar.
+// DataShape returns the shape of Data in codes: the tensor's, or, packed, with the last axis in bytes, and [1] for a scalar.
 func (c Codes) DataShape() []int {
 	l := newLines(c.Spec.DType, c.Shape, c.Packed)
 	if !l.packed {

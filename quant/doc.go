@@ -1,4 +1,4 @@
-// Package quant quantizes tensors of float32, float16 and bfloat16 as Apple's coreai-opt 0.3.0 (coreai_opt.quantization.spec, here the
+// Package quant quantizes tensors of float32, float16 and bfloat16 as Apple's coreai-opt 0.4.0 (coreai_opt.quantization.spec, here the
 // reference) does, bit for bit: observing ranges, computing scales and zero points, fake-quantizing with straight-through
 // gradients, and turning tensors into codes and codes into tensors.
 //
@@ -37,8 +37,11 @@
 //	asymmetric  scale      = max((max(max, 0) - min(min, 0)) / n, eps)
 //	            zero_point = clamp(quant_min - round(min(min, 0)/scale), quant_min, quant_max), 0 if that is NaN
 //	            minval     = min(min, 0)
-//	e8m0        scale      = 2^(floor(log2(max(|min|, |max|))) - p), p = 2 (float4_e2m1fn), 8 (float8_e4m3fn), 15 (float8_e5m2);
+//	e8m0        scale      = 2^(floor(log2(max(|min|, |max|))) - p), p = 2 (float4_e2m1fn), 8 (float8_e4m3fn), 15 (float8_e5m2), 6 (int8, zero_point 0);
 //	                         at least 2^-126; the exponent is the exponent field's, so that a subnormal counts as 2^-127
+//
+// With scale_dtype float16 or bfloat16 the scale of an integer format is rounded to that before the zero_point follows from it, and so is the
+// minval.
 //
 // Each observed end is first clamped to its side of zero. symmetric_with_clipping is symmetric with a smaller quantized range.
 // NaN and Inf, if they are observed, go through this arithmetic into the scale.

@@ -42,7 +42,7 @@ func ParseSpec(data []byte) (Spec, error) {
 				s.ScaleDType, err = enumField[ScaleDType](f, scaleDTypeNames)
 			}
 			if err == nil && !f.null() && s.ScaleDType == ScaleAny { // the string "null"
-				err = f.error("float8_e8m0fnu or null")
+				err = f.error(oneOf(scaleDTypeNames))
 			}
 		case "n_bits", "target_dtype", "_quant_range", "quant_min", "quant_max":
 			computed = append(computed, f)

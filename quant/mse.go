@@ -40,7 +40,7 @@ func newMSE(r Request) (RangeCalculator, error) {
 		Norm float64 `json:"norm"`
 	}{64, 64, 24, 2}
 	f := newFormat(r.Spec)
-	if f.e8m0 {
+	if f.scale == ScaleE8M0 {
 		a.Grid, a.From, a.To = 1, 2, 1
 	}
 	if err := r.Arguments(&a); err != nil {

@@ -13,13 +13,14 @@ type lines struct {
 	packed bool // false: a code is a byte, and the rest is of no account
 	padded bool // a line's last byte has room left
 	bits   int
+	width  int // bytes of a code that is not packed
 	fp4    bool
 	format kernels.Format // of packed codes
 	length int            // that of the last axis if they are padded; else all is one line
 }
 
 func newLines(d DType, shape []int, packed bool) lines {
-	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), fp4: d == Float4E2M1FN, format: kernelFormat(d, true), length: math.MaxInt}
+	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), width: max(1, d.Bits()/8), fp4: d == Float4E2M1FN, format: kernelFormat(d, true), length: math.MaxInt}
 	row := 1
 	if len(shape) > 0 {
 		row = shape[len(shape)-1]
@@ -45,7 +46,7 @@ func (l lines) bytes(n int) int { return n/8*l.bits + (n%8*l.bits+7)/8 }
 func (l lines) total(size int) int {
 	switch {
 	case !l.packed:
-		return size
+		return size * l.width
 	case l.padded:
 		return size / l.length * l.bytes(l.length)
 	}
@@ -59,6 +60,9 @@ func (l lines) offset(at int) int {
 	}
 	return l.bytes(at)
 }
+
+// perByte returns after how many elements one begins at a byte again.
+func (l lines) perByte() int { return lcm(l.bits, 8) / l.bits }
 
 // part returns how many of the elements [at, end) to pack at a time: of one line, and at most so many.
 func (l lines) part(at, end, most int) int { return min(most, end-at, l.length-at%l.length) }

@@ -84,7 +84,8 @@ type bench[T kernels.Float] struct {
 
 	taken atomic.Int64 // pieces of its share, by whomever
 
-	codes, mask   [chunk]byte
+	codes         [2 * chunk]byte // of two bytes at most
+	mask          [chunk]byte
 	wide, stepped []float32
 }
 

@@ -140,7 +140,7 @@ func (p *Pieces[T]) grain() int {
 	if !p.lines.packed {
 		return 1
 	}
-	return 8 / p.lines.bits
+	return p.lines.perByte()
 }
 
 // Parts yields the parts of the tensor in their order, of at most so many elements where they can be that short.
@@ -176,7 +176,7 @@ func (p *Pieces[T]) Whole() Part {
 // part returns the elements as a part of its own.
 func (p *Pieces[T]) part(first, n int) Part {
 	t := &p.tiling
-	part := Part{First: first, Len: n, Byte: first, Bytes: p.linesOf(first, n).total(n)}
+	part := Part{First: first, Len: n, Byte: first * p.lines.width, Bytes: p.linesOf(first, n).total(n)}
 	if p.lines.packed {
 		part.Byte = p.lines.offset(first)
 	}

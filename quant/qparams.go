@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -70,13 +71,15 @@ func (p *Params) check(f *format, observed bool, first int) error {
 	if len(p.Scale) != count {
 		return paramsError("len(Params.Scale)", len(p.Scale), "%d, as Params.Shape is %s", count, shapeString(p.Shape))
 	}
-	if f.e8m0 || !ordinary(p.Scale) {
+	if f.scale != ScaleAny || !ordinary(p.Scale) {
 		for i, s := range p.Scale {
 			finite := s <= math.MaxFloat32
 			switch {
 			case s <= 0, !finite && !observed:
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive, finite number")
-			case f.e8m0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
+			case f.scale > ScaleE8M0 && s == s && f.scaleElement().round(s) != s:
+				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a %v, as that is scale_dtype", f.scale)
+			case f.scale == ScaleE8M0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
 			}
 		}
@@ -123,13 +126,13 @@ type format struct {
 	min, max float32 // quantized range
 	scheme   Scheme
 	minval   bool // MinVal formulation
-	e8m0     bool
+	scale    ScaleDType
 }
 
 func newFormat(s Spec) format {
 	s = s.resolved()
 	lo, hi := s.QuantRange()
-	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType == ScaleE8M0}
+	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType}
 }
 
 // group returns one group's parameters for quantizing.
@@ -175,6 +178,14 @@ func kernelFormat(d DType, packed bool) kernels.Format {
 		return kernels.Int4
 	case Uint4:
 		return kernels.Uint4
+	case Int6:
+		return kernels.Int6
+	case Uint6:
+		return kernels.Uint6
+	case Int16:
+		return kernels.Int16
+	case Uint16:
+		return kernels.Uint16
 	case Int2:
 		return kernels.Int2
 	case Uint2:
@@ -190,6 +201,20 @@ func kernelFormat(d DType, packed bool) kernels.Format {
 	return kernels.E4M3FN
 }
 
+// width is the number of bytes of a code that is not packed.
+func (f *format) width() int { return max(1, f.dtype.Bits()/8) }
+
+// scaleElement is the type that scales are rounded to.
+func (f *format) scaleElement() element {
+	switch f.scale {
+	case ScaleFloat16:
+		return elementF16
+	case ScaleBFloat16:
+		return elementBF16
+	}
+	return elementF32
+}
+
 // encode writes the codes of values that a user's own step made: the nearest code, 0 for NaN where the format has none.
 func (f *format) encode(dst []byte, values []float32) {
 	for i, v := range values {
@@ -202,9 +227,14 @@ func (f *format) encode(dst []byte, values []float32) {
 		case Float8E5M2:
 			dst[i] = byte(fp8.E5M2FromFloat32Sat(v))
 		default:
-			dst[i] = 0
+			q := 0
 			if v == v {
-				dst[i] = byte(int(min(max(math.RoundToEven(float64(v)), float64(f.min)), float64(f.max))))
+				q = int(min(max(math.RoundToEven(float64(v)), float64(f.min)), float64(f.max)))
+			}
+			if f.width() == 2 {
+				binary.LittleEndian.PutUint16(dst[2*i:], uint16(q))
+			} else {
+				dst[i] = byte(q)
 			}
 		}
 	}
@@ -253,11 +283,17 @@ func choose[T kernels.Float](f *format, p *Params, first int, low, high []float3
 func (f *format) intRule(p *Params, first, groups int, packed bool) kernels.IntRule {
 	return kernels.IntRule{
 		Format: kernelFormat(f.dtype, packed), Min: int(f.min), Max: int(f.max), Asymmetric: f.scheme == Asymmetric, ByMinval: f.minval,
-		Scale: p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
+		Scales: f.scales(),
+		Scale:  p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
 	}
+}
+
+// scales is what the kernels call the type of the scales.
+func (f *format) scales() kernels.ScaleType {
+	return [...]kernels.ScaleType{ScaleAny: kernels.ScaleAny, ScaleE8M0: kernels.ScaleE8M0, ScaleFloat16: kernels.ScaleFloat16, ScaleBFloat16: kernels.ScaleBFloat16}[f.scale]
 }
 
 // floatRule is intRule for floats.
 func (f *format) floatRule(p *Params, first, groups int, packed bool) kernels.FloatRule {
-	return kernels.FloatRule{Format: kernelFormat(f.dtype, packed), PowerOfTwo: f.e8m0, Scale: p.Scale[first:][:groups]}
+	return kernels.FloatRule{Format: kernelFormat(f.dtype, packed), Scales: f.scales(), Scale: p.Scale[first:][:groups]}
 }

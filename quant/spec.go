@@ -19,6 +19,10 @@ const (
 	Float8E4M3FN
 	Float8E5M2
 	Float4E2M1FN
+	Int6
+	Uint6
+	Int16
+	Uint16
 )
 
 // dtypes holds what is known of each DType, by its value.
@@ -37,18 +41,22 @@ var dtypes = [...]struct {
 	Float8E4M3FN: {"float8_e4m3fn", 8, -448, 448, Float8E4M3FN},
 	Float8E5M2:   {"float8_e5m2", 8, -57344, 57344, Float8E5M2},
 	Float4E2M1FN: {"float4_e2m1fn_x2", 4, -6, 6, Float8E4M3FN},
+	Int6:         {"int6", 6, -32, 31, Int8},
+	Uint6:        {"uint6", 6, 0, 63, Uint8},
+	Int16:        {"int16", 16, -32768, 32767, Int16},
+	Uint16:       {"uint16", 16, 0, 65535, Uint16},
 }
 
 // String returns the reference's name.
 func (d DType) String() string { return enumName(d, dtypeNames) }
 
-// Bits returns the size of a code in bits: 2, 4 or 8.
+// Bits returns the size of a code in bits: 2, 4, 6, 8 or 16.
 func (d DType) Bits() int { return dtypes[d].bits }
 
 // IsFloat tells the float formats from the integers.
-func (d DType) IsFloat() bool { return d >= Float8E4M3FN }
+func (d DType) IsFloat() bool { return d >= Float8E4M3FN && d <= Float4E2M1FN }
 
-// Storage returns the 8-bit type in which unpacked codes are kept (the reference's target_dtype): Int8 or Uint8 for integers,
+// Storage returns the type in which unpacked codes are kept (the reference's target_dtype): Int8, Uint8, Int16 or Uint16 for integers,
 // Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself.
 func (d DType) Storage() DType { return dtypes[d].storage }
 
@@ -82,8 +90,10 @@ type ScaleDType uint8
 
 // The kinds of scale.
 const (
-	ScaleAny  ScaleDType = iota // any value, in the tensor's own element type (null in JSON)
-	ScaleE8M0                   // a power of two, as the OCP Microscaling formats have it; float formats only, and float4 always
+	ScaleAny      ScaleDType = iota // any value, in the tensor's own element type (null in JSON)
+	ScaleE8M0                       // a power of two, as the OCP Microscaling formats have it: floats, and float4 always; int8 (MXINT8) if it is symmetric and zp
+	ScaleFloat16                    // a float16; integers only
+	ScaleBFloat16                   // a bfloat16; integers only
 )
 
 // String returns the reference's name, null for ScaleAny.
@@ -115,7 +125,7 @@ var (
 	}()
 	schemeNames      = []string{"symmetric", "asymmetric", "symmetric_with_clipping"}
 	formulationNames = []string{"zp", "minval"}
-	scaleDTypeNames  = []string{"null", "float8_e8m0fnu"}
+	scaleDTypeNames  = []string{"null", "float8_e8m0fnu", "float16", "bfloat16"}
 	targetNames      = []string{"weight", "activation", "lut"}
 )
 
@@ -309,8 +319,18 @@ func (s Spec) validateCodes() error {
 		if s.Formulation != ZP {
 			return specError("qformulation", s.Formulation, "zp, as dtype is "+s.DType.String())
 		}
-	} else if s.ScaleDType != ScaleAny {
-		return specError("scale_dtype", s.ScaleDType, "null, as dtype is "+s.DType.String())
+		if s.ScaleDType > ScaleE8M0 {
+			return specError("scale_dtype", s.ScaleDType, "null or float8_e8m0fnu, as dtype is "+s.DType.String())
+		}
+	} else if s.ScaleDType == ScaleE8M0 {
+		switch {
+		case s.DType != Int8:
+			return specError("scale_dtype", s.ScaleDType, "null, float16 or bfloat16, as dtype is "+s.DType.String())
+		case s.Scheme != Symmetric:
+			return specError("qscheme", s.Scheme, "symmetric, as scale_dtype is "+s.ScaleDType.String())
+		case s.Formulation != ZP:
+			return specError("qformulation", s.Formulation, "zp, as scale_dtype is "+s.ScaleDType.String())
+		}
 	}
 	return nil
 }

@@ -63,8 +63,9 @@ func (p *pass[T]) fakeQuantizeSpan(s span, mask kernels.Mask) {
 func (p *pass[T]) fakeQuantizeBySteps(b *bench[T], lo, hi int) {
 	for at := lo; at < hi; at += chunk {
 		n := min(chunk, hi-at)
-		p.encodeBySteps(p.step, b, b.codes[:n], at)
-		p.decode(p.y[at:][:n], b.codes[:n], at)
+		buf := b.codes[:n*p.format.width()]
+		p.encodeBySteps(p.step, b, buf, at)
+		p.decode(p.y[at:][:n], buf, at)
 		keepNaN(p.y[at:][:n], b.stepped)
 		switch p.mask.Kind {
 		case ByteMask:
@@ -83,18 +84,19 @@ func (p *pass[T]) quantizeValues(b *bench[T], lo, hi int) {
 	b.wide = grow(b.wide, chunk)
 	for at := lo; at < hi; at += chunk {
 		n := min(chunk, hi-at)
+		buf := b.codes[:n*p.format.width()]
 		step, source := p.step, b.wide
 		if step == nil && !p.finite(at, at+n) {
 			step = formula{}
 		}
 		if step != nil {
-			p.encodeBySteps(step, b, b.codes[:n], at)
+			p.encodeBySteps(step, b, buf, at)
 			source = b.stepped
 		} else {
 			widen(b.wide, p.x[at:][:n])
-			p.encode(b, b.codes[:n], at)
+			p.encode(b, buf, at)
 		}
-		decodeSpan(p.y[at:][:n], b.codes[:n], span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: n}}, &plain, &unit, false)
+		decodeSpan(p.y[at:][:n], buf, span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: n}}, &plain, &unit, false)
 		keepNaN(p.y[at:][:n], source)
 	}
 }
@@ -125,8 +127,8 @@ var unit = Params{Scale: []float32{1}}
 
 // quantize writes codes.
 func (p *pass[T]) quantize(b *bench[T], lo, hi int) {
-	if !p.lines.packed {
-		p.encode(b, p.codes[lo:hi], lo)
+	if w := p.lines.width; !p.lines.packed {
+		p.encode(b, p.codes[lo*w:hi*w], lo)
 		return
 	}
 	for lo < hi {
@@ -162,8 +164,8 @@ func (p *pass[T]) observeAndQuantize(lo, hi int) {
 
 // dequantize writes y from codes.
 func (p *pass[T]) dequantize(b *bench[T], lo, hi int) {
-	if !p.lines.packed {
-		p.decode(p.y[lo:hi], p.codes[lo:hi], lo)
+	if w := p.lines.width; !p.lines.packed {
+		p.decode(p.y[lo:hi], p.codes[lo*w:hi*w], lo)
 		return
 	}
 	for lo < hi {
@@ -188,13 +190,13 @@ func (p *pass[T]) place(s span) []byte {
 	if p.lines.packed {
 		return p.codes[p.lines.offset(s.at):][:p.lines.bytes(s.len())]
 	}
-	return p.codes[s.at:][:s.len()]
+	return p.codes[s.at*p.lines.width:][:s.len()*p.lines.width]
 }
 
 // inBytes tells whether the spans of the elements [lo, hi), of one line, begin at a byte, so that the kernels can pack and unpack them. Those
 // of float4 are better off with groups that do, too.
 func (p *pass[T]) inBytes(lo, hi int) bool {
-	n := 8 / p.lines.bits
+	n := p.lines.perByte()
 	for s := range p.tiling.spans(lo, hi) {
 		if s.at%p.lines.length%n != 0 || p.lines.fp4 && s.grid.Len%n != 0 && !(s.grid.Len == 1 && s.grid.Groups%n == 0) {
 			return false
@@ -203,14 +205,15 @@ func (p *pass[T]) inBytes(lo, hi int) bool {
 	return true
 }
 
-// encode writes the codes of x from element at on, a byte each.
+// encode writes the codes of x from element at on, unpacked.
 func (p *pass[T]) encode(b *bench[T], dst []byte, at int) {
 	if p.step != nil {
 		p.encodeBySteps(p.step, b, dst, at)
 		return
 	}
-	for s := range p.tiling.spans(at, at+len(dst)) {
-		encodeSpan(dst[s.at-at:][:s.len()], p.x[s.at:][:s.len()], s, p.format, p.params, false)
+	w := p.format.width()
+	for s := range p.tiling.spans(at, at+len(dst)/w) {
+		encodeSpan(dst[(s.at-at)*w:][:s.len()*w], p.x[s.at:][:s.len()], s, p.format, p.params, false)
 	}
 }
 
@@ -227,8 +230,9 @@ func encodeSpan[T kernels.Float](dst []byte, x []T, s span, f *format, p *Params
 // encodeBySteps is encode by a step, and leaves the last chunk's values and mask on the bench.
 func (p *pass[T]) encodeBySteps(step QuantizeStep, b *bench[T], dst []byte, at int) {
 	b.wide, b.stepped = grow(b.wide, chunk), grow(b.stepped, chunk)
+	w := p.format.width()
 	for len(dst) > 0 {
-		n := min(chunk, len(dst))
+		n := min(chunk, len(dst)/w)
 		widen(b.wide, p.x[at:][:n])
 		for s := range p.tiling.spans(at, at+n) {
 			for i := s.at - at; i < s.at-at+s.len(); i += s.grid.Len {
@@ -238,15 +242,16 @@ func (p *pass[T]) encodeBySteps(step QuantizeStep, b *bench[T], dst []byte, at i
 				step.Quantize(b.stepped[i:end:end], b.mask[i:end:end], b.wide[i:end:end], g)
 			}
 		}
-		p.format.encode(dst[:n], b.stepped[:n])
-		dst, at = dst[n:], at+n
+		p.format.encode(dst[:n*w], b.stepped[:n])
+		dst, at = dst[n*w:], at+n
 	}
 }
 
 // decode writes the values of codes, of the elements from at on.
 func (p *pass[T]) decode(y []T, src []byte, at int) {
+	w := p.format.width()
 	for s := range p.tiling.spans(at, at+len(y)) {
-		decodeSpan(y[s.at-at:][:s.len()], src[s.at-at:][:s.len()], s, p.format, p.params, false)
+		decodeSpan(y[s.at-at:][:s.len()], src[(s.at-at)*w:][:s.len()*w], s, p.format, p.params, false)
 	}
 }
 

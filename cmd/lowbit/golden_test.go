@@ -27,7 +27,7 @@ type goldenFiles struct {
 }
 
 func (g *goldenFiles) path(t *testing.T, input string) string {
-	path := filepath.Join(g.dir, input+".safetensors")
+	path := filepath.Join(g.dir, strings.ReplaceAll(input, "/", "-")+".safetensors")
 	if g.saved[input] {
 		return path
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-//go:embed testdata/cases.json testdata/inputs testdata/expected
+//go:embed testdata
 var files embed.FS
 
 // Case is a quantizer's specification and the forward passes it made.
@@ -33,20 +33,32 @@ type Step struct {
 
 // Cases returns all cases.
 func Cases() ([]Case, error) {
-	data, err := files.ReadFile("testdata/cases.json")
-	if err != nil {
-		return nil, err
+	var cases []Case
+	for _, of := range []struct{ file, inputs string }{{"cases.json", ""}, {"cases-0.4.json", "0.4/"}} {
+		data, err := files.ReadFile("testdata/" + of.file)
+		if err != nil {
+			return nil, err
+		}
+		var all struct {
+			Reference string
+			Cases     []Case
+		}
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&all); err != nil {
+			return nil, fmt.Errorf("%s: %w", of.file, err)
+		}
+		for _, c := range all.Cases {
+			for i := range c.Steps {
+				c.Steps[i].Input = of.inputs + c.Steps[i].Input
+			}
+			if c.Grad != "" {
+				c.Grad = of.inputs + c.Grad
+			}
+			cases = append(cases, c)
+		}
 	}
-	var all struct {
-		Reference string
-		Cases     []Case
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&all); err != nil {
-		return nil, fmt.Errorf("cases.json: %w", err)
-	}
-	return all.Cases, nil
+	return cases, nil
 }
 
 // Tensor is a tensor of a file, row-major, its data little-endian.
@@ -59,6 +71,11 @@ type Tensor struct {
 // Inputs returns the tensors that a step or a gradient names.
 func Inputs(name string) (map[string]Tensor, error) {
 	return load("testdata/inputs/" + name + ".safetensors")
+}
+
+// Format returns the tensors of a file of testdata/formats.
+func Format(name string) (map[string]Tensor, error) {
+	return load("testdata/formats/" + name + ".safetensors")
 }
 
 // Expected returns the results of the case of that name.

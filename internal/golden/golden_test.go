@@ -14,7 +14,7 @@ import (
 func TestCases(t *testing.T) {
 	cases, err := Cases()
 	require.NoError(t, err)
-	assert.Len(t, cases, 444)
+	assert.Len(t, cases, 527)
 	for _, c := range cases {
 		expected, err := Expected(c.Name)
 		require.NoError(t, err, c.Name)

@@ -1,0 +1,146 @@
+package kernels
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// quantizeIntSixes is quantizeIntAsm for packed codes of six bits.
+func quantizeIntSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
+	packer := sixes{dst: dst}
+	st := formats[f].bytes.storage()
+	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	for s.advance() {
+		n := s.groups * s.length
+		part := p.part(s.first, s.groups)
+		quantizeIntAsm(impl, st, unsafe.Pointer(&packer.room()[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, &part)
+		packer.add(n)
+	}
+	packer.end()
+}
+
+// dequantizeIntSixes is the inverse.
+func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {
+	var codes [betweenBytes + 4]byte
+	st := formats[f].bytes.storage()
+	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	for s.advance() {
+		n, before := s.groups*s.length, s.off%4
+		unpackSixes(codes[:before+n], src[s.off/4*3:], f.isSigned())
+		part := p.part(s.first, s.groups)
+		dequantizeIntAsm(impl, st, dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, &part)
+	}
+}
+
+// The assembly writes a float code of six bits with its sign in the highest bit of
+// the byte. To be read it is taken for the code of eight bits with as many mantissa
+// bits, whose value is its own over wider: a power of two that brings the least
+// normal number of the one format to that of the other, so that the subnormals are
+// the same, too. Scales are made wider for that; one that does not bear it has its
+// groups done without assembly.
+
+// widest is the largest magnitude of a scale that bears it.
+const widest = 0x1p100
+
+// widened writes wider scales for some groups, and reports whether they bear it.
+func widened(dst, scale []float32, wider float32) bool {
+	ok := true
+	for i, s := range scale {
+		dst[i] = s * wider
+		ok = ok && -widest <= s && s <= widest // and no NaN
+	}
+	return ok
+}
+
+// signsDown makes codes of six bits of those of eight; a NaN becomes 0.
+func signsDown(codes []byte) {
+	one := func(w uint64) uint64 {
+		nan := w >> 6 & 0x0101010101010101 // no number has that bit
+		return (w&0x1f1f1f1f1f1f1f1f | w>>2&0x2020202020202020) &^ (nan * 0xff)
+	}
+	for len(codes) >= 8 {
+		binary.LittleEndian.PutUint64(codes, one(binary.LittleEndian.Uint64(codes)))
+		codes = codes[8:]
+	}
+	for i, c := range codes {
+		codes[i] = byte(one(uint64(c)))
+	}
+}
+
+// signsUp is the inverse: the two highest bits of a code of six do not count.
+func signsUp(dst, src []byte) {
+	one := func(w uint64) uint64 { return w&0x1f1f1f1f1f1f1f1f | w<<2&0x8080808080808080 }
+	for len(src) >= 8 {
+		binary.LittleEndian.PutUint64(dst, one(binary.LittleEndian.Uint64(src)))
+		dst, src = dst[8:], src[8:]
+	}
+	for i, c := range src {
+		dst[i] = byte(one(uint64(c)))
+	}
+}
+
+// quantizeFloatSixes is quantizeFloatAsm for codes of six bits, packed or not.
+func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
+	packer := sixes{dst: dst}
+	f := p.Format
+	if f.isPacked() {
+		f = formats[f].bytes
+	}
+	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	var scale [someGroups]float32
+	for s.advance() {
+		for first := 0; first < s.groups; first += len(scale) { // groups may be short
+			groups := min(len(scale), s.groups-first)
+			at, n := s.off+first*s.length, groups*s.length
+			codes := packer.room()[:n]
+			if f == p.Format {
+				codes = dst[at:][:n]
+			}
+			sixesOf(impl, codes, src[at:][:n], Grid{1, groups, s.length}, &FloatParams{Format: f, Scale: p.Scale[s.first+first:][:groups]}, scale[:groups])
+			if f != p.Format {
+				packer.add(n)
+			}
+		}
+	}
+	if f != p.Format {
+		packer.end()
+	}
+}
+
+// sixesOf quantizes adjacent groups to codes of six bits with a byte each.
+func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, wide []float32) {
+	quantizeFloatAsm(impl, codes, src, g, p)
+	signsDown(codes)
+}
+
+// dequantizeFloatSixes is the inverse.
+func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
+	var codes [betweenBytes + 4]byte
+	var scale [someGroups]float32
+	f := p.Format
+	if f.isPacked() {
+		f = formats[f].bytes
+	}
+	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	for s.advance() {
+		for first := 0; first < s.groups; first += len(scale) {
+			groups := min(len(scale), s.groups-first)
+			at, n := s.off+first*s.length, groups*s.length
+			part, q := Grid{1, groups, s.length}, codes[:n]
+			if f == p.Format {
+				copy(q, src[at:])
+			} else {
+				before := at % 4
+				q = codes[:before+n]
+				unpackSixes(q, src[at/4*3:], false)
+				q = q[before:]
+			}
+			if !widened(scale[:groups], p.Scale[s.first+first:][:groups], formats[f].wider) {
+				portableDequantizeFloat(dst[at:][:n], q, part, &FloatParams{Format: f, Scale: p.Scale[s.first+first:][:groups]})
+				continue
+			}
+			signsUp(q, q)
+			dequantizeFloatAsm(impl, dst[at:][:n], q, part, &FloatParams{Format: f, Scale: scale[:groups]})
+		}
+	}
+}
