@@ -162,6 +162,7 @@ func (r Record) check(f *safetensors.File, name string) error {
 // storageTypes are the element types of unpacked codes.
 var storageTypes = map[quant.DType]safetensors.DType{
 	quant.Int8: safetensors.I8, quant.Uint8: safetensors.U8, quant.Float8E4M3FN: safetensors.F8_E4M3, quant.Float8E5M2: safetensors.F8_E5M2,
+	quant.Int16: safetensors.I16, quant.Uint16: safetensors.U16,
 }
 
 // Stored tells the type and the shape of the codes in a file.

@@ -24,9 +24,7 @@ func ChooseFloat[T Float](r *FloatRule, low, high []float32) {
 	const kernel = "ChooseFloat"
 	r.check(kernel, len(low))
 	checkLen(kernel, "high", len(high), len(low))
-	scale := memory("Scale", r.Scale)
-	checkApart(kernel, scale, memory("low", low))
-	checkApart(kernel, scale, memory("high", high))
+	r.apart(kernel, memory("low", low), memory("high", high))
 	chooseFloat[T](current(), r, low, high)
 }
 
@@ -65,7 +63,7 @@ func ObserveFloat[T Float](src []T, g Grid, r *FloatRule) {
 	const kernel = "ObserveFloat"
 	g.checkObserved(kernel, len(src))
 	r.check(kernel, g.Groups)
-	checkApart(kernel, memory("Scale", r.Scale), memory("src", src))
+	r.apart(kernel, memory("src", src))
 	observeFloat(current(), src, g, r)
 }
 

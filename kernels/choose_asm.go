@@ -24,11 +24,11 @@ const (
 func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	elem := elemOf[T]()
 	half := r.steps() / 2
-	switch r.Scales {
-	case ScaleE8M0:
-		chooseE8M0(impl, c, r, first, n)
+	switch {
+	case r.Scales == ScaleE8M0:
+		chooseIntE8M0(impl, c, r, first, n)
 		return
-	case ScaleFloat16, ScaleBFloat16: // low and the scales are the ends
+	case r.Scales > ScaleE8M0 || r.compressed(): // low and the scales are the ends
 		part := r.part(first, n)
 		portableChooseInt[T](&part, c.low[:n], part.Scale)
 		asm.Prepare(impl, &c.recip[0], &r.Scale[first], n)
@@ -53,11 +53,11 @@ func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	}
 }
 
-// chooseE8M0 chooses scales that are powers of two for an integer format.
-func chooseE8M0(impl isa, c findings, r *IntRule, first, n int) {
+// chooseIntE8M0 chooses scales that are powers of two for an integer format.
+func chooseIntE8M0(impl isa, c findings, r *IntRule, first, n int) {
 	for i, most := range r.Scale[first:][:n] {
 		if r.Minval != nil {
-			r.Minval[first+i] = 0 - most
+			r.Minval[first+i] = oneNaN(0 - most)
 		}
 		if r.ZeroPoint != nil {
 			r.ZeroPoint[first+i] = 0
@@ -68,10 +68,15 @@ func chooseE8M0(impl isa, c findings, r *IntRule, first, n int) {
 }
 
 // ends reports whether the rule wants both ends of a range, rather than the largest magnitude.
-func (r *IntRule) ends() bool { return r.Asymmetric || r.Scales > ScaleE8M0 }
+func (r *IntRule) ends() bool { return r.Asymmetric || r.Scales > ScaleE8M0 || r.compressed() }
 
 // chooseFloats chooses the scales of the n groups from first on.
 func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
+	if r.Dialect != Reference || r.Factor != nil {
+		part := r.part(first, n)
+		chooseDialect[T](&part, part.Scale, c.recip)
+		return
+	}
 	if r.Scales == ScaleE8M0 {
 		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(formats[r.Format].maxExp), n)
 	} else {

@@ -65,6 +65,8 @@ func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatPar
 	switch {
 	case impl == generic || len(dst) == 0 || !finite(impl, p.Scale):
 		portableDequantizeFloat(dst, src, g, p)
+	case p.Scales == ScaleE4M3FNGlobal:
+		dequantizeFloatGlobal(impl, dst, src, g, p)
 	case p.Format.isSix():
 		dequantizeFloatSixes(impl, dst, src, g, p)
 	case g.inBytes(p.Format.Bits()):

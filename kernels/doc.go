@@ -54,6 +54,49 @@
 // Choose takes ranges, Observe finds them, and Dynamic observes and quantizes in
 // one, reading memory once.
 //
+// # Dialects
+//
+// Libraries that write the same formats do not write the same bits. A [Dialect] says
+// whose bits a rule and its parameters give; the arithmetic is float32, each
+// operation rounded by itself, T the tensor's element type, m the largest magnitude
+// of a group, max the format's largest value and 2^p that value's exponent.
+//
+//	dialect               scale
+//	Reference             ScaleAny, ScaleE8M0: see IntRule and FloatRule
+//	TorchAO               ScaleE8M0, b its byte; E the exponent field of m, c the rest of its bits
+//	                        ScaleFloor    b = E - p
+//	                        ScaleEven     b = E - p, of m rounded to the format's mantissa bits, half up
+//	                        ScaleCeil     b = E - p, one more if c > 0
+//	                        ScaleRCeil    2^ceil(log2(m/max)), the logarithm a rounded float32; 2^-127 at least
+//	                      ScaleE4M3FN         s = E4M3FN(clamp(m/6, 2^-6, 448))
+//	                      ScaleE4M3FNGlobal   s = E4M3FN(clamp((m/6)/g, 2^-6, 448)), g = GlobalScale
+//	ModelOpt              ScaleE8M0           2^ceil(log2(m/max)), the same logarithm
+//	                      ScaleE4M3FNGlobal   s = E4M3FN(clamp(m/(6*g), 2^-9, 448)), 1 for m = 0
+//	CompressedTensors     ScaleAny            T(m/max), of integers T(m/(n/2)); the epsilon of T for 0
+//	                      ScaleE8M0           b = E - q, of m rounded to 1 mantissa bit, half up: q = 2 of E2M1, 8 of E4M3FN;
+//	                                          to 3 bits, q = 2, of E2M3
+//	                      ScaleE4M3FNGlobal   s = E4M3FN(g * T(m/6)), 0.125 for 0
+//	CompressedTensorsF32  the same
+//	Transformers          ScaleAny            1/f with f = (1/m)*448, 1 for m = 0
+//	                      ScaleE8M0           2^ceil(log2(1/f))
+//	Torch                 integers: the reference's
+//
+//	dialect               what is clamped and rounded                     value
+//	Reference             x / s                                           q*s
+//	TorchAO               x * (1/s); x * ((1/g)/s)                        q*s; q*(g*s)
+//	ModelOpt              x * (1/s); x / (s*g)                            q*s; q*(s*g)
+//	CompressedTensors     T(x / s), T(T(x/s) + z); x / (s/g)              q*s, (q-z)*s; q*(s/g)
+//	CompressedTensorsF32  x / s, x/s + z; x / (s/g)                       the same
+//	Transformers          x * f                                           q*s
+//	Torch                 round(x * (1/s)) + z                            (q-z)*s
+//
+// Rounding is to nearest, half to even, but for E2M1 with ModelOpt's ScaleE8M0: half
+// toward zero, and zero becomes -0. ModelOpt's and CompressedTensors' other E2M1
+// make -0 of nothing but a negative number. TorchAO's ScaleFloor, ScaleEven and
+// ScaleCeil divide by 2^-126 at least, ScaleRCeil by 1 for a scale of 2^-127. A NaN
+// makes the scale NaN; the codes of its group are not specified. The exact cases
+// at the ends of the ranges are what the tests have of each library.
+//
 // # Conversions
 //
 // An Encode function rounds each float32 to another type, half to even, as the

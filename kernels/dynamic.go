@@ -21,7 +21,7 @@ func DynamicInt[C IntCode, T Float](dst []C, src []T, g Grid, r *IntRule) {
 
 func dynamicInt[T Float](impl isa, dst []byte, src []T, g Grid, r *IntRule, f Format) {
 	g = g.merged()
-	if impl == generic || !g.adjacent() || !g.inBytes(f.Bits()) || f.Bits() == 6 || f.Bits() > 8 {
+	if impl == generic || !g.adjacent() || !g.inBytes(f.Bits()) || f.Bits() == 6 || f.Bits() > 8 || r.Dialect != Reference {
 		observeInt(impl, src, g, r)
 		p := r.params(0, g.Groups)
 		quantizeInt(impl, dst, src, g, &p, f)
@@ -39,20 +39,22 @@ func DynamicFloat[C FloatCode, T Float](dst []C, src []T, g Grid, r *FloatRule) 
 	r.check(kernel, g.Groups)
 	checkFloatCodes[C](kernel, r.Format)
 	checkLen(kernel, "dst", len(dst), r.Format.Bytes(len(src)))
-	out, in, scale := memory("dst", dst), memory("src", src), memory("Scale", r.Scale)
+	out, in := memory("dst", dst), memory("src", src)
 	checkApart(kernel, out, in)
-	checkApart(kernel, out, scale)
-	checkApart(kernel, scale, in)
+	r.apart(kernel, out, in)
 	dynamicFloat(current(), bytesOf(dst), src, g, r)
 }
 
 func dynamicFloat[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
 	g = g.merged()
-	if impl == generic || !g.adjacent() || !g.inBytes(r.Format.Bits()) || r.Format.isSix() {
+	switch {
+	case impl == generic || !g.adjacent() || !g.inBytes(r.Format.Bits()):
 		observeFloat(impl, src, g, r)
 		p := r.params(0, g.Groups)
 		quantizeFloat(impl, dst, src, g, &p)
-	} else {
+	case r.Dialect != Reference || r.Format.isSix():
+		dynamicFloatBy(impl, dst, src, g, r)
+	default:
 		dynamicFloatAsm(impl, dst, src, g, r)
 	}
 }

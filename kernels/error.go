@@ -62,7 +62,7 @@ func (f fakeQuantizer) run(y, x []float32, first int, g Grid) {
 		part := f.ints.part(first, g.Groups)
 		FakeQuantizeInt(y, NoMask, x, g, &part)
 	} else {
-		part := FloatParams{f.floats.Format, f.floats.Scale[first:][:g.Groups]}
+		part := f.floats.part(first, g.Groups)
 		FakeQuantizeFloat(y, NoMask, x, g, &part)
 	}
 }

@@ -23,7 +23,7 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 
 func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	g = g.merged()
-	if impl == generic || len(src) == 0 {
+	if impl == generic || len(src) == 0 || p.Dialect != Reference {
 		portableFakeQuantizeInt(dst, mask, src, g, p)
 	} else {
 		fakeQuantizeIntAsm(impl, dst, mask, src, g, p)
@@ -49,7 +49,7 @@ func FakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *FloatPar
 
 func fakeQuantizeFloat[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	g = g.merged()
-	if impl == generic || len(src) == 0 {
+	if impl == generic || len(src) == 0 || p.Dialect != Reference && !p.dividesByScales() {
 		portableFakeQuantizeFloat(dst, mask, src, g, p)
 	} else {
 		fakeQuantizeFloatAsm(impl, dst, mask, src, g, p)

@@ -72,7 +72,7 @@ func TestGolden(t *testing.T) {
 				}
 			}
 		}
-		assert.Equal(t, 461, tensors)
+		assert.Equal(t, 559, tensors)
 	})
 }
 

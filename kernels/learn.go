@@ -24,6 +24,9 @@ func LearnInt[T Float](dscale, dzero []float32, dy, x []T, g Grid, p *IntParams,
 	const kernel = "LearnInt"
 	q := *p
 	q.check(kernel, g.Groups)
+	if q.Dialect != Reference {
+		fail(kernel, "the dialect is %v, want Reference", q.Dialect)
+	}
 	if q.Minval != nil {
 		fail(kernel, "Minval is given, want zero points or none")
 	}
@@ -38,6 +41,7 @@ func LearnInt[T Float](dscale, dzero []float32, dy, x []T, g Grid, p *IntParams,
 func LearnFloat[T Float](dscale []float32, dy, x []T, g Grid, p *FloatParams, factor float32) {
 	const kernel = "LearnFloat"
 	p.check(kernel, g.Groups)
+	p.checkReference(kernel)
 	checkLearn(kernel, dscale, nil, dy, x, g)
 	learn(dscale, nil, dy, x, g, fakeQuantizer{floats: p}, factor)
 }

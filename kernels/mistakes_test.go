@@ -310,7 +310,7 @@ func TestMistakes(t *testing.T) {
 		{"DynamicInt: Minval overlaps dst", func(w *workbench) {
 			DynamicInt(view4(w.minval)[:6], w.x, benchGrid, w.packedRule(Int4))
 		}},
-		{"DynamicFloat: dst overlaps Scale", func(w *workbench) {
+		{"DynamicFloat: Scale overlaps dst", func(w *workbench) {
 			DynamicFloat(view4(w.scale), w.x, benchGrid, &FloatRule{Format: E5M2, Scale: w.scale})
 		}},
 		{"Pack: dst overlaps src", func(w *workbench) { Pack(w.q[6:], w.q, Int4) }},

@@ -25,6 +25,10 @@ type IntParams struct {
 	// Minval, unless it is nil, has one real value per group: the one that code
 	// Min stands for. Then ZeroPoint is nil.
 	Minval []float32
+
+	// Dialect says whose arithmetic makes codes: Reference, CompressedTensors,
+	// CompressedTensorsF32 or Torch. With another than Reference, Minval is nil.
+	Dialect Dialect
 }
 
 // check panics unless the parameters are of that many groups and consistent. It
@@ -38,6 +42,7 @@ func (p *IntParams) check(kernel string, groups int) (zeros bool) {
 			fail(kernel, "both ZeroPoint and Minval are given")
 		}
 	}
+	checkIntDialect(kernel, p.Dialect, p.Minval != nil)
 	if p.ZeroPoint == nil {
 		return false
 	}
@@ -49,6 +54,19 @@ func (p *IntParams) check(kernel string, groups int) (zeros bool) {
 		fail(kernel, "ZeroPoint[%d]=%d, want %d..%d", i, p.ZeroPoint[i], p.Min, p.Max)
 	}
 	return false
+}
+
+// checkIntDialect panics unless the dialect has integers.
+func checkIntDialect(kernel string, d Dialect, minval bool) {
+	switch d {
+	case Reference:
+	case CompressedTensors, CompressedTensorsF32, Torch:
+		if minval {
+			fail(kernel, "%v has no minvals", d)
+		}
+	default:
+		fail(kernel, "%v has no integer formats", d)
+	}
 }
 
 // checkRange panics unless min..max are codes, and of the format if there is one.
@@ -100,17 +118,50 @@ type FloatParams struct {
 	// Format is a float format.
 	Format Format
 
+	// Dialect, Scales, Rule and Global are those of the [FloatRule] that the scales
+	// come from.
+	Dialect Dialect
+	Scales  ScaleType
+	Rule    ScaleRule
+	Global  float32
+
 	// Scale has one scale per group.
 	Scale []float32
+
+	// Factor, unless it is nil, has the factors that the rule wrote beside the
+	// scales. Without it they are computed from the scales.
+	Factor []float32
 }
 
 // check panics unless the parameters are of that many groups and consistent.
 func (p *FloatParams) check(kernel string, groups int) {
 	p.Format.checkFloat(kernel)
+	p.method().check(kernel, p.Format)
 	checkLen(kernel, "Scale", len(p.Scale), groups)
+	if p.Factor != nil {
+		checkLen(kernel, "Factor", len(p.Factor), groups)
+	}
+}
+
+// checkReference panics unless the arithmetic is the reference's.
+func (p *FloatParams) checkReference(kernel string) {
+	if p.Dialect != Reference {
+		fail(kernel, "the dialect is %v, want Reference", p.Dialect)
+	}
+}
+
+// part returns the parameters of n groups from the first on.
+func (p *FloatParams) part(first, n int) FloatParams {
+	part := *p
+	part.Scale = p.Scale[first:][:n]
+	if p.Factor != nil {
+		part.Factor = p.Factor[first:][:n]
+	}
+	return part
 }
 
 // apart panics if an output shares memory with the parameters.
 func (p *FloatParams) apart(kernel string, out region) {
 	checkApart(kernel, out, memory("Scale", p.Scale))
+	checkApart(kernel, out, memory("Factor", p.Factor))
 }

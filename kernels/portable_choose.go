@@ -16,6 +16,10 @@ func portableChooseInt[T Float](r *IntRule, low, high []float32) {
 	n, least, greatest := r.steps(), float32(r.Min), float32(r.Max)
 	for i := range low {
 		lo, hi := min(low[i], 0), max(high[i], 0)
+		if r.compressed() {
+			portableChooseCompressed[T](r, i, lo, hi)
+			continue
+		}
 		var s, minval float32
 		zeroPoint := r.middle()
 		if r.Asymmetric {
@@ -55,13 +59,47 @@ func (r *IntRule) stored(x float32) float32 {
 	return x
 }
 
+// portableChooseCompressed chooses a group's parameters as compressed-tensors does:
+// a scale is 0 until the zero point has followed from it, and then the epsilon of T.
+func portableChooseCompressed[T Float](r *IntRule, i int, lo, hi float32) {
+	var s, z float32
+	if r.Asymmetric {
+		s = to[T](to[T](hi-lo) / r.steps())
+		z = clamp(to[T](float32(r.Min)-to[T](lo/s)), float32(r.Min), float32(r.Max))
+		if z = roundToEven(z); z != z {
+			z = 0
+		}
+	} else {
+		s = to[T](max(-lo, hi) / (r.steps() / 2))
+	}
+	r.Scale[i] = oneNaN(notZero[T](s))
+	if r.ZeroPoint != nil {
+		r.ZeroPoint[i] = int32(z)
+	}
+	if r.Minval != nil {
+		r.Minval[i] = lo + 0
+	}
+}
+
 func portableChooseFloat[T Float](r *FloatRule, low, high []float32) {
+	m := r.method()
 	for i := range low {
 		most := max(-min(low[i], 0), max(high[i], 0))
-		if r.Scales == ScaleE8M0 {
+		switch {
+		case r.Dialect != Reference:
+			scale, factor := chooseScale[T](&m, most)
+			r.Scale[i] = oneNaN(scale)
+			if r.Factor != nil {
+				r.Factor[i] = factor
+			}
+			continue
+		case r.Scales == ScaleE8M0:
 			r.Scale[i] = fp8.E8M0Scale(most, formats[r.Format].maxExp).Float32()
-		} else {
+		default:
 			r.Scale[i] = oneNaN(max(to[T](most/r.Format.Max()), leastScale))
+		}
+		if r.Factor != nil {
+			r.Factor[i] = r.Scale[i]
 		}
 	}
 }
@@ -81,8 +119,7 @@ func portableObserveFloat[T Float](src []T, g Grid, r *FloatRule) {
 	for first := 0; first < g.Groups; first += pieceLen {
 		n := min(pieceLen, g.Groups-first)
 		portableRanges(low[:n], high[:n], src, g, first)
-		part := *r
-		part.Scale = r.Scale[first:][:n]
+		part := r.part(first, n)
 		portableChooseFloat[T](&part, low[:n], high[:n])
 	}
 }

@@ -2,19 +2,19 @@ package kernels
 
 func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	var buf piece
-	d := &formats[p.Format]
-	hi := d.largest
+	m := p.method()
+	hi := m.format.largest
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
 		x, y, inside := widen(&buf.x, src[at:end]), room(&buf.y, dst[at:end]), buf.inside[:end-at]
 		for i := 0; i < len(x); {
 			group, next := g.group(at + i)
-			s := p.Scale[group]
+			factor, s := factorAt[T](p, &m, group), m.valueScale(p.Scale[group])
 			for stop := min(next-at, len(x)); i < stop; i++ {
-				r := x[i] / s
+				r := quotientBy[T](&m, x[i], factor)
 				inside[i] = bit(-hi <= r && r <= hi)
 				if r == r { // not every format has a NaN
-					r = d.value(d.cast(clamp(r, -hi, hi)))
+					r = m.format.value(m.code(clamp(r, -hi, hi)))
 				}
 				y[i] = oneNaN(r * s)
 			}
@@ -26,16 +26,21 @@ func portableFakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *
 
 func portableQuantizeFloat[T Float](dst []byte, src []T, g Grid, p *FloatParams) {
 	var buf piece
-	d := &formats[p.Format]
-	hi := d.largest
+	m := p.method()
+	hi := m.format.largest
 	for at := 0; at < len(src); at += pieceLen {
 		end := min(at+pieceLen, len(src))
 		x, q := widen(&buf.x, src[at:end]), buf.inside[:end-at]
 		for i := 0; i < len(x); {
 			group, next := g.group(at + i)
-			s := p.Scale[group]
+			factor := factorAt[T](p, &m, group)
 			for stop := min(next-at, len(x)); i < stop; i++ {
-				q[i] = d.cast(oneNaN(clamp(x[i]/s, -hi, hi)))
+				v := quotientBy[T](&m, x[i], factor)
+				if v != v && m.dialect == TorchAO && m.format.bits == 4 && x[i] == 0 && factor == factor {
+					q[i] = zeroTimesInf
+					continue
+				}
+				q[i] = m.code(oneNaN(clamp(v, -hi, hi)))
 			}
 		}
 		if p.Format.isPacked() {
@@ -48,7 +53,7 @@ func portableQuantizeFloat[T Float](dst []byte, src []T, g Grid, p *FloatParams)
 
 func portableDequantizeFloat[T Float](dst []T, src []byte, g Grid, p *FloatParams) {
 	var buf piece
-	d := &formats[p.Format]
+	m := p.method()
 	for at := 0; at < len(dst); at += pieceLen {
 		end := min(at+pieceLen, len(dst))
 		y, q := room(&buf.y, dst[at:end]), buf.inside[:end-at]
@@ -59,9 +64,9 @@ func portableDequantizeFloat[T Float](dst []T, src []byte, g Grid, p *FloatParam
 		}
 		for i := 0; i < len(y); {
 			group, next := g.group(at + i)
-			s := p.Scale[group]
+			s := m.valueScale(p.Scale[group])
 			for stop := min(next-at, len(y)); i < stop; i++ {
-				y[i] = d.value(q[i]) * s
+				y[i] = m.format.value(q[i]) * s
 			}
 		}
 		round(dst[at:end], y)

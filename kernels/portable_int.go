@@ -15,9 +15,9 @@ func portableFakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *In
 			group, next := g.group(at + i)
 			s, qo, fo := p.group(group)
 			for stop := min(next-at, len(x)); i < stop; i++ {
-				r := roundToEven((x[i]-fo)/s) + qo
+				r := integerBy[T](p.Dialect, x[i], s, qo, fo)
 				inside[i] = bit(lo <= r && r <= hi)
-				y[i] = float32((clamp(r, lo, hi)-qo)*s) + fo
+				y[i] = float32((p.Dialect.rounded(clamp(r, lo, hi))-qo)*s) + fo
 			}
 		}
 		round(dst[at:end], y)
@@ -57,12 +57,12 @@ func quantizePiece[Q byte | uint16, T Float](q []Q, src []T, at int, g Grid, p *
 		group, next := g.group(at + i)
 		s, qo, fo := p.group(group)
 		for stop := min(next-at, len(x)); i < stop; i++ {
-			r := roundToEven((x[i]-fo)/s) + qo
+			r := integerBy[T](p.Dialect, x[i], s, qo, fo)
 			if r != r {
 				q[i] = 0
 				continue
 			}
-			q[i] = Q(int(clamp(r, lo, hi)))
+			q[i] = Q(int(p.Dialect.rounded(clamp(r, lo, hi))))
 		}
 	}
 }
@@ -119,4 +119,26 @@ func portableDequantizeWide[T Float, C IntCode](dst []T, src []C, g Grid, p *Int
 		}
 		round(out, y)
 	}
+}
+
+// integerBy returns what an element becomes before it is clamped: an integer, but
+// with compressed-tensors, which rounds after that.
+func integerBy[T Float](d Dialect, x, s, qo, fo float32) float32 {
+	switch d {
+	case CompressedTensors:
+		return to[T](to[T](x/s) + qo)
+	case CompressedTensorsF32:
+		return x/s + qo
+	case Torch:
+		return roundToEven(x*float32(1/s)) + qo
+	}
+	return roundToEven((x-fo)/s) + qo
+}
+
+// rounded makes an integer of what was clamped.
+func (d Dialect) rounded(r float32) float32 {
+	if d == CompressedTensors || d == CompressedTensorsF32 {
+		return roundToEven(r)
+	}
+	return r
 }

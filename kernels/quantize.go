@@ -29,7 +29,7 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(src) == 0 || f.Bits() > 8:
+	case impl == generic || len(src) == 0 || f.Bits() > 8 || !asReference[T](p):
 		portableQuantizeInt(dst, src, g, p, f)
 	case f.Bits() == 6:
 		quantizeIntSixes(impl, dst, src, g, p, f)
@@ -62,6 +62,8 @@ func quantizeFloat[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParam
 	switch {
 	case impl == generic || len(src) == 0:
 		portableQuantizeFloat(dst, src, g, p)
+	case p.Dialect != Reference:
+		quantizeFloatBy(impl, dst, src, g, p)
 	case p.Format.isSix():
 		quantizeFloatSixes(impl, dst, src, g, p)
 	case g.inBytes(p.Format.Bits()):

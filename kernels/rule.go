@@ -34,8 +34,13 @@ type IntRule struct {
 	// ByMinval quantizes by minvals, else it is by zero points.
 	ByMinval bool
 
-	// Scales is the type of the scales.
+	// Scales is the type of the scales, which is none of ScaleE4M3FN.
 	Scales ScaleType
+
+	// Dialect says whose arithmetic this is: Reference, CompressedTensors or
+	// CompressedTensorsF32, which have the same parameters, or Torch, which takes
+	// the reference's.
+	Dialect Dialect
 
 	// Scale, ZeroPoint and Minval take one number per group. The one of ZeroPoint
 	// and Minval that the codes do not depend on may be nil: that is so of
@@ -51,6 +56,11 @@ func (r *IntRule) middle() int32 {
 		return 0
 	}
 	return int32((r.Max + r.Min + 1) / 2)
+}
+
+// compressed reports whether parameters are those of compressed-tensors.
+func (r *IntRule) compressed() bool {
+	return r.Dialect == CompressedTensors || r.Dialect == CompressedTensorsF32
 }
 
 // part returns the rule for n groups from the first on.
@@ -76,11 +86,14 @@ func (r *IntRule) check(kernel string, groups int) {
 		fail(kernel, "codes %d..%d, want a range with 0 and another code", r.Min, r.Max)
 	}
 	switch {
-	case r.Scales >= scaleTypesEnd:
-		fail(kernel, "unknown %v", r.Scales)
+	case r.Scales > ScaleBFloat16:
+		fail(kernel, "scales of integers are not %v", r.Scales)
+	case r.compressed() && (r.Scales != ScaleAny || r.Min >= 0):
+		fail(kernel, "%v has scales of the tensor's type and signed codes", r.Dialect)
 	case r.Scales == ScaleE8M0 && (r.Asymmetric || r.ByMinval):
 		fail(kernel, "ScaleE8M0 is for symmetric formats with zero points")
 	}
+	checkIntDialect(kernel, r.Dialect, r.ByMinval)
 	checkLen(kernel, "Scale", len(r.Scale), groups)
 	if r.ZeroPoint != nil || !r.ByMinval && (r.Asymmetric || r.middle() != 0) {
 		checkLen(kernel, "ZeroPoint", len(r.ZeroPoint), groups)
@@ -92,7 +105,7 @@ func (r *IntRule) check(kernel string, groups int) {
 
 // params returns the parameters of groups for quantizing, once they are chosen.
 func (r *IntRule) params(first, groups int) IntParams {
-	p := IntParams{Format: r.Format, Min: r.Min, Max: r.Max, Scale: r.Scale[first:][:groups]}
+	p := IntParams{Format: r.Format, Min: r.Min, Max: r.Max, Dialect: r.Dialect, Scale: r.Scale[first:][:groups]}
 	switch {
 	case r.ByMinval:
 		p.Minval = r.Minval[first:][:groups]
@@ -125,27 +138,69 @@ func (r *IntRule) apart(kernel string, others ...region) {
 // The second is [fp8.E8M0Scale], the shared scale of the OCP MX specification: a
 // NaN or an infinity counts as 2^128 and gives a scale that is finite. In the
 // first it makes the scale NaN or infinite.
+//
+// Other dialects have rules of their own: see the table in the package comment.
 type FloatRule struct {
 	// Format is a float format.
 	Format Format
 
-	// Scales is the type of the scales, ScaleAny or ScaleE8M0.
+	// Dialect says whose arithmetic this is.
+	Dialect Dialect
+
+	// Scales is the type of the scales.
 	Scales ScaleType
+
+	// Rule is for ScaleE8M0 of TorchAO.
+	Rule ScaleRule
+
+	// Global is for ScaleE4M3FNGlobal, and is the tensor's: see [GlobalScale].
+	Global float32
 
 	// Scale takes one scale per group.
 	Scale []float32
+
+	// Factor takes what the group's elements are multiplied with or divided by. It
+	// may be nil where that follows from the scale: with all but Transformers'
+	// ScaleAny and ScaleE8M0 of CompressedTensors and CompressedTensorsF32.
+	Factor []float32
 }
 
 // check panics unless the rule is for that many groups and consistent.
 func (r *FloatRule) check(kernel string, groups int) {
 	r.Format.checkFloat(kernel)
-	if r.Scales > ScaleE8M0 {
-		fail(kernel, "scales are %v, want ScaleAny or ScaleE8M0", r.Scales)
-	}
+	m := r.method()
+	m.check(kernel, r.Format)
 	checkLen(kernel, "Scale", len(r.Scale), groups)
+	if r.Factor != nil || m.given() {
+		checkLen(kernel, "Factor", len(r.Factor), groups)
+	}
+}
+
+// part returns the rule for n groups from the first on.
+func (r *FloatRule) part(first, n int) FloatRule {
+	part := *r
+	part.Scale = r.Scale[first:][:n]
+	if r.Factor != nil {
+		part.Factor = r.Factor[first:][:n]
+	}
+	return part
 }
 
 // params returns the parameters of groups for quantizing, once they are chosen.
 func (r *FloatRule) params(first, groups int) FloatParams {
-	return FloatParams{Format: r.Format, Scale: r.Scale[first:][:groups]}
+	p := FloatParams{Format: r.Format, Dialect: r.Dialect, Scales: r.Scales, Rule: r.Rule, Global: r.Global, Scale: r.Scale[first:][:groups]}
+	if r.Factor != nil {
+		p.Factor = r.Factor[first:][:groups]
+	}
+	return p
+}
+
+// apart panics if the scales or factors share memory with one another or with something else.
+func (r *FloatRule) apart(kernel string, others ...region) {
+	scale, factor := memory("Scale", r.Scale), memory("Factor", r.Factor)
+	checkApart(kernel, scale, factor)
+	for _, o := range others {
+		checkApart(kernel, scale, o)
+		checkApart(kernel, factor, o)
+	}
 }

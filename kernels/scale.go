@@ -19,6 +19,12 @@ const (
 	ScaleFloat16
 	ScaleBFloat16
 
+	// ScaleE4M3FN is fp8.E4M3FN, for E2M1 in groups of 16: NVFP4 with one level.
+	ScaleE4M3FN
+
+	// ScaleE4M3FNGlobal is the same with a number for the whole tensor, Global, on top.
+	ScaleE4M3FNGlobal
+
 	scaleTypesEnd
 )
 
@@ -27,7 +33,7 @@ func (s ScaleType) String() string {
 	if s >= scaleTypesEnd {
 		return fmt.Sprintf("ScaleType(%d)", uint8(s))
 	}
-	return [...]string{"ScaleAny", "ScaleE8M0", "ScaleFloat16", "ScaleBFloat16"}[s]
+	return [...]string{"ScaleAny", "ScaleE8M0", "ScaleFloat16", "ScaleBFloat16", "ScaleE4M3FN", "ScaleE4M3FNGlobal"}[s]
 }
 
 // int8MaxExp is the exponent of the largest number that an integer of MXINT8, the

@@ -87,16 +87,18 @@ func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *Float
 		f = formats[f].bytes
 	}
 	s := spans{g: g, n: g.Groups, most: betweenBytes}
-	var scale [someGroups]float32
+	var factor [someGroups]float32
 	for s.advance() {
-		for first := 0; first < s.groups; first += len(scale) { // groups may be short
-			groups := min(len(scale), s.groups-first)
+		for first := 0; first < s.groups; first += len(factor) { // groups may be short
+			groups := min(len(factor), s.groups-first)
 			at, n := s.off+first*s.length, groups*s.length
 			codes := packer.room()[:n]
 			if f == p.Format {
 				codes = dst[at:][:n]
 			}
-			sixesOf(impl, codes, src[at:][:n], Grid{1, groups, s.length}, &FloatParams{Format: f, Scale: p.Scale[s.first+first:][:groups]}, scale[:groups])
+			part := p.part(s.first+first, groups)
+			part.Format = f
+			sixesOf(impl, codes, src[at:][:n], Grid{1, groups, s.length}, &part, factor[:groups])
 			if f != p.Format {
 				packer.add(n)
 			}
@@ -108,8 +110,16 @@ func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *Float
 }
 
 // sixesOf quantizes adjacent groups to codes of six bits with a byte each.
-func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, wide []float32) {
-	quantizeFloatAsm(impl, codes, src, g, p)
+func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, factor []float32) {
+	if p.Dialect == Reference {
+		quantizeFloatAsm(impl, codes, src, g, p)
+	} else { // those that multiply
+		m := p.method()
+		for i := range factor {
+			factor[i] = factorAt[T](p, &m, i)
+		}
+		quantizeFloatGroups(impl, codes, src, g, p, 0, factor, true, streaming{})
+	}
 	signsDown(codes)
 }
 
