@@ -150,21 +150,37 @@ func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 			return nil, w.t.refuse("has a NaN or an infinity, which compressed-tensors does not allow")
 		}
 	}
-	wide, ok := any(x).([]float32)
-	if !ok {
-		wide = lend[float32](&s.wide, n)
-		widen(wide, x)
-	}
-	s.results = s.results[:0]
+	s.results = append(s.results[:0], nil) // the codes, which take the scales
+	scale := lend[float32](&s.params, groups)
 	switch w.preset.format {
 	case ctNVFP4:
-		w.nvfp4(s, wide, low, high, p.First == 0)
+		w.scaleNVFP4(s, scale, low, high, p.First == 0)
+		s.results[0] = w.codes(s, x, scale, nil, w.pairs)
 	case ctMXFP4:
-		w.mxfp4(s, wide, low, high)
-	default:
-		if err := w.scaled(s, wide, low, high, p); err != nil {
+		w.scaleMXFP4(s, scale, low, high)
+		s.results[0] = w.codes(s, x, scale, nil, w.pairs)
+	case ctFloat:
+		if err := w.scale(s, scale, nil, low, high, p); err != nil {
 			return nil, err
 		}
+		s.results[0] = w.codes(s, x, scale, nil, func(dst []uint8, y []float32) {
+			kernels.EncodeE4M3FNSat(as[fp8.E4M3FN](dst), y)
+		})
+	default:
+		var zero []float32
+		if !w.preset.weights.symmetric {
+			zero = lend[float32](&s.zero, groups)
+		}
+		if err := w.scale(s, scale, zero, low, high, p); err != nil {
+			return nil, err
+		}
+		given := &kernels.IntParams{Format: kernels.Int8, Min: -128, Max: 127, Scale: []float32{1}}
+		if w.preset.weights.bits == 4 {
+			given = &kernels.IntParams{Format: kernels.Uint4, Min: 0, Max: 15, Scale: []float32{1}, ZeroPoint: []int32{8}}
+		}
+		s.results[0] = w.codes(s, x, scale, zero, func(dst []uint8, y []float32) {
+			kernels.QuantizeInt(dst, y, kernels.Grid{Rows: 1, Groups: 1, Len: len(y)}, given)
+		})
 	}
 	for i, r := range p.Runs {
 		if int64(len(s.results[i])) != r.Size {
@@ -248,11 +264,8 @@ func (w *ctWriter[T]) findGlobal(s *Scratch) error {
 	return nil
 }
 
-// scaled quantizes to integers and fp8.
-func (w *ctWriter[T]) scaled(s *Scratch, x, low, high []float32, p Piece) error {
-	scale := lend[float32](&s.params, 2*len(low))
-	zero := scale[len(low):]
-	scale = scale[:len(low)]
+// scale finds the scales of integers and fp8, and the zero points unless they are nil.
+func (w *ctWriter[T]) scale(s *Scratch, scale, zero, low, high []float32, p Piece) error {
 	a := w.preset.weights
 	half := float32(448)
 	if a.kind == "int" {
@@ -260,7 +273,7 @@ func (w *ctWriter[T]) scaled(s *Scratch, x, low, high []float32, p Piece) error 
 	}
 	lowest, highest := float32(-int(1)<<(a.bits-1)), float32(int(1)<<(a.bits-1)-1)
 	for i := range scale {
-		if a.symmetric {
+		if zero == nil {
 			scale[i] = roundTo[T](max(-low[i], high[i]) / half)
 		} else {
 			scale[i] = roundTo[T](roundTo[T](high[i]-low[i]) / float32(int(1)<<a.bits-1))
@@ -277,93 +290,34 @@ func (w *ctWriter[T]) scaled(s *Scratch, x, low, high []float32, p Piece) error 
 			scale[i] = w.eps()
 		}
 	}
-
-	quotients := lend[float32](&s.values, len(x))
-	w.divide(quotients, x, scale)
-	w.round(s, quotients)
-	if !a.symmetric {
-		w.eachGroup(len(x), func(from, to, group int) {
-			for i := from; i < to; i++ {
-				quotients[i] += zero[group]
-			}
-		})
-		w.round(s, quotients)
-	}
-	one := []float32{1}
-	g := kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}
-	switch {
-	case a.kind == "float":
-		codes := lend[uint8](&s.out[0], len(x))
-		kernels.EncodeE4M3FNSat(as[fp8.E4M3FN](codes), quotients)
-		s.results = append(s.results, codes)
-	case a.bits == 8:
-		codes := lend[int8](&s.out[0], len(x))
-		kernels.QuantizeInt(codes, quotients, g, &kernels.IntParams{Min: -128, Max: 127, Scale: one})
-		s.results = append(s.results, bytesOf(codes))
-	default:
-		codes := lend[uint8](&s.out[0], len(x)/2)
-		kernels.QuantizeInt(codes, quotients, g, &kernels.IntParams{Format: kernels.Uint4, Min: 0, Max: 15, Scale: one, ZeroPoint: []int32{8}})
-		s.results = append(s.results, codes)
-	}
 	stored := lend[T](&s.out[1], len(scale))
 	narrow(stored, scale)
 	toggleEndian(stored)
 	s.results = append(s.results, bytesOf(stored))
-	if w.preset.format == ctPack {
-		if p.First == 0 {
-			shape := lend[int64](&s.out[2], 2)
-			shape[0], shape[1] = int64(w.rows), int64(w.cols)
-			toggleEndian(shape)
-			s.results = append(s.results, bytesOf(shape))
+	if w.preset.format != ctPack {
+		return nil
+	}
+	if p.First == 0 {
+		shape := lend[int64](&s.out[2], 2)
+		shape[0], shape[1] = int64(w.rows), int64(w.cols)
+		toggleEndian(shape)
+		s.results = append(s.results, bytesOf(shape))
+	}
+	if zero != nil {
+		words := lend[uint32](&s.out[3], (p.Rows+7)/8*w.groupCols)
+		clear(words)
+		for i, z := range zero {
+			r, c := i/w.groupCols, i%w.groupCols
+			words[r/8*w.groupCols+c] |= uint32(int32(z)+8) << (r % 8 * 4)
 		}
-		if !a.symmetric {
-			words := lend[uint32](&s.out[3], (p.Rows+7)/8*w.groupCols)
-			clear(words)
-			for i, z := range zero {
-				r, c := i/w.groupCols, i%w.groupCols
-				words[r/8*w.groupCols+c] |= uint32(int32(z)+8) << (r % 8 * 4)
-			}
-			toggleEndian(words)
-			s.results = append(s.results, bytesOf(words))
-		}
+		toggleEndian(words)
+		s.results = append(s.results, bytesOf(words))
 	}
 	return nil
 }
 
-// eachGroup yields the elements of the rows, run by run, with the groups that they are in.
-func (w *ctWriter[T]) eachGroup(n int, do func(from, to, group int)) {
-	for first, r := 0, 0; first < n; first, r = first+w.cols, r+1 {
-		at := r / w.blockRows * w.groupCols
-		for c := 0; c < w.cols; c += w.blockCols {
-			do(first+c, first+min(c+w.blockCols, w.cols), at+c/w.blockCols)
-		}
-	}
-}
-
-// divide divides the elements by their groups' scales.
-func (w *ctWriter[T]) divide(dst, x, scale []float32) {
-	w.eachGroup(len(x), func(from, to, group int) {
-		d := scale[group]
-		y := dst[from:to]
-		for i, v := range x[from:to] {
-			y[i] = v / d
-		}
-	})
-}
-
-// round rounds numbers to T.
-func (w *ctWriter[T]) round(s *Scratch, x []float32) {
-	if _, wide := any(x).([]T); wide {
-		return
-	}
-	half := lend[T](&s.table, len(x))
-	narrow(half, x)
-	widen(x, half)
-}
-
-// nvfp4 quantizes by the global scale.
-func (w *ctWriter[T]) nvfp4(s *Scratch, x, low, high []float32, first bool) {
-	scale := lend[float32](&s.params, len(low))
+// scaleNVFP4 finds scales by the global one.
+func (w *ctWriter[T]) scaleNVFP4(s *Scratch, scale, low, high []float32, first bool) {
 	codes := lend[uint8](&s.out[1], len(low))
 	for i := range scale {
 		m := roundTo[T](max(-low[i], high[i]) / 6)
@@ -374,9 +328,6 @@ func (w *ctWriter[T]) nvfp4(s *Scratch, x, low, high []float32, first bool) {
 		codes[i] = uint8(c)
 		scale[i] = c.Float32() / w.global
 	}
-	quotients := lend[float32](&s.values, len(x))
-	w.divide(quotients, x, scale)
-	w.pairs(s, quotients)
 	s.results = append(s.results, codes)
 	if first {
 		global := lend[float32](&s.out[2], 1)
@@ -386,9 +337,8 @@ func (w *ctWriter[T]) nvfp4(s *Scratch, x, low, high []float32, first bool) {
 	}
 }
 
-// mxfp4 quantizes by powers of two.
-func (w *ctWriter[T]) mxfp4(s *Scratch, x, low, high []float32) {
-	scale := lend[float32](&s.params, len(low))
+// scaleMXFP4 finds powers of two.
+func (w *ctWriter[T]) scaleMXFP4(s *Scratch, scale, low, high []float32) {
 	codes := lend[uint8](&s.out[1], len(low))
 	for i := range scale {
 		// One bit of mantissa stays, and what is nearer to the next power of two counts as that.
@@ -405,21 +355,71 @@ func (w *ctWriter[T]) mxfp4(s *Scratch, x, low, high []float32) {
 			scale[i] = w.eps()
 		}
 	}
-	quotients := lend[float32](&s.values, len(x))
-	w.divide(quotients, x, scale)
-	w.round(s, quotients)
-	w.pairs(s, quotients)
 	s.results = append(s.results, codes)
 }
 
+// codes returns the codes of some rows: they are divided by their groups' scales, zero points are added unless they are nil, and encode does
+// the rest. It goes some rows at a time, so that they stay in a core's cache.
+func (w *ctWriter[T]) codes(s *Scratch, x []T, scale, zero []float32, encode func(dst []uint8, y []float32)) []uint8 {
+	const most = 1 << 14
+	rows := len(x) / w.cols
+	bits := w.preset.weights.bits
+	all := lend[uint8](&s.out[0], len(x)*bits/8)
+	n := max(1, most/w.cols)
+	for first := 0; first < rows; first += n {
+		from, to := first*w.cols, min(first+n, rows)*w.cols
+		y := lend[float32](&s.wide, to-from)
+		widen(y, x[from:to])
+		for r := first; r < min(first+n, rows); r++ {
+			row := y[(r-first)*w.cols:][:w.cols]
+			divide(row, scale[r/w.blockRows*w.groupCols:][:w.groupCols], w.blockCols)
+		}
+		if w.preset.format != ctNVFP4 {
+			w.round(s, y)
+		}
+		if zero != nil {
+			for r := first; r < min(first+n, rows); r++ {
+				row := y[(r-first)*w.cols:][:w.cols]
+				for g, z := range zero[r*w.groupCols:][:w.groupCols] {
+					for i := range row[g*w.blockCols:][:w.blockCols] {
+						row[g*w.blockCols+i] += z
+					}
+				}
+			}
+			w.round(s, y)
+		}
+		encode(all[from*bits/8:to*bits/8], y)
+	}
+	return all
+}
+
+// divide divides the elements of a row by their groups' scales.
+func divide(row, scale []float32, size int) {
+	for _, d := range scale {
+		group := row[:min(size, len(row))]
+		for i := range group {
+			group[i] /= d
+		}
+		row = row[len(group):]
+	}
+}
+
+// round rounds numbers to T.
+func (w *ctWriter[T]) round(s *Scratch, x []float32) {
+	if _, wide := any(x).([]T); wide {
+		return
+	}
+	half := lend[T](&s.table, len(x))
+	narrow(half, x)
+	widen(x, half)
+}
+
 // pairs encodes e2m1. A zero has no sign; a negative number that is rounded to zero has one.
-func (w *ctWriter[T]) pairs(s *Scratch, x []float32) {
+func (w *ctWriter[T]) pairs(dst []uint8, x []float32) {
 	for i := range x {
 		x[i] += 0
 	}
-	codes := lend[uint8](&s.out[0], len(x)/2)
-	kernels.EncodeE2M1Pairs(as[fp4.Pair](codes), x)
-	s.results = append(s.results, codes)
+	kernels.EncodeE2M1Pairs(as[fp4.Pair](dst), x)
 }
 
 // eps is the difference of 1 and the next number of T, and tiny the least normal number.
