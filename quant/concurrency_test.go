@@ -21,7 +21,7 @@ func TestConcurrency(t *testing.T) {
 	observing, err := quant.New[float32](spec, quant.Activation)
 	require.NoError(t, err)
 	observing.Workers = 3
-	require.NoError(t, observing.SetSchedule(quant.QATSchedule{EnableFakeQuant: 10}))
+	require.NoError(t, observing.SetSchedule(quant.QATSchedule{EnableFakeQuant: 10}, 0))
 
 	x := random[float32](rand.New(rand.NewPCG(15, 16)), false, 4, 30000)
 	var want quant.Tensor[float32]

@@ -114,9 +114,10 @@ func TestMisuse(t *testing.T) {
 		{dynamic.SetExportMode(true), quant.ErrFixed, "quant: cannot be changed: export mode is on, want off, as the calculator is dynamic"},
 		{given.EnableObserver(true), quant.ErrFixed, "quant: cannot be changed: observer is on, want off, as the parameters are given"},
 		{given.LoadState(given.State()), quant.ErrFixed, "quant: cannot be changed: state is loaded, want none, as the parameters are given"},
-		{observed.SetSchedule(quant.QATSchedule{EnableObserver: -1}), quant.ErrSpec, "quant: invalid spec: enable_observer is -1, want at least 0"},
-		{observed.SetSchedule(quant.QATSchedule{EnableObserver: 2, EnableFakeQuant: 1}), quant.ErrSpec, "quant: invalid spec: enable_fake_quant is 1, want at least enable_observer"},
-		{observed.SetSchedule(quant.QATSchedule{EnableFakeQuant: 3, DisableObserver: 2}), quant.ErrSpec, "quant: invalid spec: disable_observer is 2, want more than enable_observer and at least enable_fake_quant, or 0 for never"},
+		{observed.SetSchedule(quant.QATSchedule{EnableObserver: -1}, 0), quant.ErrSpec, "quant: invalid spec: enable_observer is -1, want at least 0"},
+		{observed.SetSchedule(quant.QATSchedule{EnableObserver: 2, EnableFakeQuant: 1}, 0), quant.ErrSpec, "quant: invalid spec: enable_fake_quant is 1, want at least enable_observer"},
+		{observed.SetSchedule(quant.QATSchedule{}, -1), quant.ErrSpec, "quant: invalid spec: step is -1, want at least 0"},
+		{observed.SetSchedule(quant.QATSchedule{EnableFakeQuant: 3, DisableObserver: 2}, 0), quant.ErrSpec, "quant: invalid spec: disable_observer is 2, want more than enable_observer and at least enable_fake_quant, or 0 for never"},
 	} {
 		require.ErrorIs(t, c.err, c.kind, c.message)
 		assert.EqualError(t, c.err, c.message)
@@ -204,7 +205,7 @@ func TestSchedule(t *testing.T) {
 	q := mustNew[float32](t, `{}`, quant.Activation)
 	q.Step()
 	assert.True(t, q.ObserverEnabled() && q.FakeQuantEnabled(), "without a schedule a step is nothing")
-	require.NoError(t, q.SetSchedule(quant.QATSchedule{EnableObserver: 1, EnableFakeQuant: 2, DisableObserver: 4}))
+	require.NoError(t, q.SetSchedule(quant.QATSchedule{EnableObserver: 1, EnableFakeQuant: 2, DisableObserver: 4}, 0))
 	var observer, fake []bool
 	for range 6 {
 		observer, fake = append(observer, q.ObserverEnabled()), append(fake, q.FakeQuantEnabled())
@@ -213,13 +214,13 @@ func TestSchedule(t *testing.T) {
 	assert.Equal(t, []bool{false, true, true, true, false, false}, observer)
 	assert.Equal(t, []bool{false, false, true, true, true, true}, fake)
 
-	require.NoError(t, q.SetSchedule(quant.QATSchedule{}))
+	require.NoError(t, q.SetSchedule(quant.QATSchedule{}, 0))
 	for range 3 {
 		assert.True(t, q.ObserverEnabled() && q.FakeQuantEnabled())
 		q.Step()
 	}
 	dynamic := mustNew[float32](t, `{"qparam_calculator_cls":"dynamic"}`, quant.Activation)
-	require.NoError(t, dynamic.SetSchedule(quant.QATSchedule{EnableObserver: 1, EnableFakeQuant: 1}))
+	require.NoError(t, dynamic.SetSchedule(quant.QATSchedule{EnableObserver: 1, EnableFakeQuant: 1}, 0))
 	assert.True(t, dynamic.ObserverEnabled() && !dynamic.FakeQuantEnabled())
 }
 

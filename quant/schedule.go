@@ -26,16 +26,30 @@ func (s QATSchedule) at(step int) (observer, fakeQuant bool) {
 	return step >= s.EnableObserver && (s.DisableObserver == 0 || step < s.DisableObserver), step >= s.EnableFakeQuant
 }
 
-// SetSchedule lets a schedule turn the switches, from its step 0 on.
-func (q *FakeQuantizer[T]) SetSchedule(s QATSchedule) error {
+// SetSchedule lets a schedule turn the switches, from one of its steps on: 0 for a run that begins. The step is not in a State, which has the
+// reference's tensors alone; a run that is taken up again saves ScheduleStep beside it, and goes on with
+//
+//	err = q.LoadState(state)
+//	err = q.SetSchedule(schedule, step)
+func (q *FakeQuantizer[T]) SetSchedule(s QATSchedule, step int) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
+	if step < 0 {
+		return specError("step", step, "at least 0")
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.schedule, q.step = &s, 0
+	q.schedule, q.step = &s, step
 	q.applySchedule()
 	return nil
+}
+
+// ScheduleStep returns the schedule's present step: the one that SetSchedule was given, and one more for each call of Step.
+func (q *FakeQuantizer[T]) ScheduleStep() int {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	return q.step
 }
 
 // Step goes on to the schedule's next step and turns the switches as it says. Without a schedule it does nothing.

@@ -24,7 +24,8 @@ import (
 //	qparams_calculator.running_min  T         the ranges that the parameters come from, if the calculator keeps them;
 //	qparams_calculator.running_max  T         F32 if both ends are fixed, and before the first pass
 //
-// The qparams_calculator tensors are not there with a dynamic calculator. What a user's own calculator keeps for itself is not in it.
+// The qparams_calculator tensors are not there with a dynamic calculator. What a user's own calculator keeps for itself is not in it, nor are
+// export mode and the step of a QATSchedule (see SetSchedule).
 type State map[string]StateTensor
 
 // StateTensor is a tensor of a State: its type by its name in safetensors, its shape, its little-endian data.
@@ -97,7 +98,8 @@ func (q *FakeQuantizer[T]) State() State {
 	return s
 }
 
-// LoadState puts a state in the place of the quantizer's own, which then goes on as the saved one would have. A tensor that is
+// LoadState puts a state in the place of the quantizer's own, which then goes on as the saved one would have: with a QATSchedule,
+// after SetSchedule has been told the step. A tensor that is
 // missing, unknown, or of another type, shape or range than it can have is an ErrState, and leaves the quantizer as it was.
 // Given parameters are never replaced: ErrFixed.
 func (q *FakeQuantizer[T]) LoadState(s State) error {
