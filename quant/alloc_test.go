@@ -11,6 +11,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// After the first pass of a shape no call allocates, though other shapes come between: a prompt's tokens, one to sixteen at a time.
+func TestNoAllocationsOfAlternatingShapes(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	const most = 16
+	for _, spec := range []string{
+		`{}`,
+		`{"granularity":{"type":"per_channel","axis":1},"qscheme":"asymmetric"}`,
+		`{"dtype":"int4","granularity":{"type":"per_channel","axis":0},"qparam_calculator_cls":"dynamic"}`,
+		`{"dtype":"float4_e2m1fn","granularity":{"type":"per_block","axis":-1,"block_size":32},"qparam_calculator_cls":"dynamic"}`,
+	} {
+		q := mustNew[float32](t, spec, quant.Activation)
+		var y, values quant.Tensor[float32]
+		mask, codes, packed := quant.Mask{Kind: quant.BitMask}, quant.Codes{}, quant.Codes{Packed: true}
+		var xs []quant.Tensor[float32]
+		for tokens := range most {
+			xs = append(xs, random[float32](r, false, 1+tokens, 64), random[float32](r, false, most-tokens, 64))
+		}
+		prompt := func() {
+			for _, x := range xs {
+				require.NoError(t, q.FakeQuantize(&y, x, &mask))
+				require.NoError(t, q.Observe(x))
+				require.NoError(t, q.Quantize(&codes, x))
+				require.NoError(t, q.Quantize(&packed, x))
+				require.NoError(t, q.QuantizeValues(&values, x))
+				require.NoError(t, quant.Dequantize(&y, packed, 1))
+			}
+		}
+		prompt()
+		assert.Zero(t, testing.AllocsPerRun(5, prompt), spec)
+	}
+}
+
 // After the first pass of a shape no call allocates, with one worker or more. (Under the race detector pools forget.)
 func TestNoAllocations(t *testing.T) {
 	quant.ShareEvery(t, 1024)

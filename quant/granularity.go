@@ -63,11 +63,19 @@ func (g Granularity) validate() error {
 // Where a block does not divide its axis, so that a quantizer is disabled, that is an ErrDisabled. An axis or a rank that is not the
 // tensor's is an ErrShape.
 func (g Granularity) Groups(shape []int, target Target) ([]int, error) {
+	return g.groups(nil, shape, target)
+}
+
+// groups is Groups, in dst's memory if it has room.
+func (g Granularity) groups(dst, shape []int, target Target) ([]int, error) {
 	if _, err := elements("shape", "", shape); err != nil {
 		return nil, err
 	}
 	rank := len(shape)
-	groups := make([]int, rank)
+	groups := grow(dst, rank)
+	if groups == nil {
+		groups = []int{} // a scalar's
+	}
 	for i := range groups {
 		groups[i] = 1
 	}

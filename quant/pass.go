@@ -69,9 +69,10 @@ type pass[T kernels.Float] struct {
 	run     []func()
 	wait    sync.WaitGroup
 
-	exclusive bool   // the quantizer is locked for writing
-	ownTiling tiling // of a pass without a quantizer
-	ownFormat format
+	exclusive bool // the quantizer is locked for writing
+	ownTiling tiling
+	groups    []int  // room for those of a tiling to be
+	ownFormat format // of a pass without a quantizer
 	ownParams Params
 }
 

@@ -40,7 +40,6 @@ type FakeQuantizer[T kernels.Float] struct {
 	ranges   RangeCalculator
 	quantize QuantizeStep
 	disabled atomic.Bool
-	tiling   atomic.Pointer[tiling] // of the last shape
 
 	mu          sync.RWMutex // guards what follows
 	format      format
@@ -276,12 +275,10 @@ func (q *FakeQuantizer[T]) beginShape(shape []int, size int) (*pass[T], error) {
 	if p.size == 0 || q.disabled.Load() {
 		return p, nil
 	}
-	t, err := q.tile(shape)
-	if err != nil {
+	if err := q.tile(p, shape); err != nil {
 		q.end(p)
 		return nil, err
 	}
-	p.tiling = t // nil after a mismatch
 	return p, nil
 }
 
@@ -359,25 +356,21 @@ func (q *FakeQuantizer[T]) run(p *pass[T]) {
 	}
 }
 
-// tile returns the tiling of a shape, or nil if a block does not divide its axis, whereupon q is disabled.
-func (q *FakeQuantizer[T]) tile(shape []int) (*tiling, error) {
-	if t := q.tiling.Load(); t != nil && slices.Equal(t.shape, shape) {
-		return t, nil
-	}
-	groups, err := q.spec.Granularity.Groups(shape, q.target)
+// tile gives a pass the tiling of a shape, or none if a block does not divide its axis, whereupon q is disabled.
+func (q *FakeQuantizer[T]) tile(p *pass[T], shape []int) error {
+	groups, err := q.spec.Granularity.groups(p.groups, shape, q.target)
 	if errors.Is(err, ErrDisabled) {
 		if q.disabled.CompareAndSwap(false, true) {
 			q.warn(shape)
 		}
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	t := new(tiling)
-	t.resolve(shape, groups)
-	q.tiling.Store(t)
-	return t, nil
+	p.groups, p.tiling = groups, &p.ownTiling
+	p.tiling.resolve(shape, groups)
+	return nil
 }
 
 func (q *FakeQuantizer[T]) warn(shape []int) {

@@ -66,7 +66,6 @@ func (q *FakeQuantizer[T]) SetGranularity(g Granularity) error {
 		return &Error{ErrFixed, "granularity", g.String(), q.spec.Granularity.String() + ", as there are parameters already"}
 	}
 	q.spec.Granularity = g
-	q.tiling.Store(nil)
 	return nil
 }
 

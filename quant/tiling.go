@@ -2,6 +2,7 @@ package quant
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/lowbit-go/lowbit/kernels"
 )
@@ -20,6 +21,7 @@ type tiling struct {
 	grid   kernels.Grid
 	// Groups before and after a multiple of apart elements are different ones. It is size if there is no such place.
 	apart int
+	whole bool // tensor, rather than a part of one
 	// Of a part of a tensor (see part): its first element and its first group. What spans yield counts from them.
 	first, firstGroup int
 }
@@ -30,8 +32,12 @@ type loop struct {
 	group int // number of groups from one step to the next, 0 where each step has the same groups
 }
 
-// resolve lays out the tiling of a tensor with elements. It reuses the slices of t.
+// resolve lays out the tiling of a tensor with elements, if it is not laid out so already. It reuses the slices of t.
 func (t *tiling) resolve(shape, groups []int) {
+	if t.whole && slices.Equal(t.shape, shape) && slices.Equal(t.groups, groups) {
+		return
+	}
+	t.whole = true
 	t.shape, t.groups = copyShape(t.shape, shape), copyShape(t.groups, groups)
 	t.size, t.count, t.loops = 1, 1, t.loops[:0]
 	t.first, t.firstGroup = 0, 0
@@ -71,6 +77,7 @@ func (t *tiling) resolve(shape, groups []int) {
 
 // part makes t the tiling of a part of a tensor: of size elements from first on, and of count groups from group on, to which they belong.
 func (t *tiling) part(whole *tiling, first, size, group, count int) {
+	t.whole = false
 	t.loops, t.grid, t.apart = append(t.loops[:0], whole.loops...), whole.grid, whole.apart
 	t.first, t.size, t.firstGroup, t.count = first, size, group, count
 }
