@@ -19,14 +19,23 @@ type Codes struct {
 	Params Params
 }
 
-// Int8 views Data as int8, for unpacked codes of signed integers.
-func (c Codes) Int8() []int8 {
-	codes, _ := kernels.View[int8](c.Data) // bytes are always aligned for bytes
-	return codes
+// Int8 views Data as int8. Codes that are packed, or of another type than signed integers, are an ErrSpec.
+func (c Codes) Int8() ([]int8, error) {
+	switch {
+	case c.Spec.DType.Storage() != Int8:
+		return nil, specError("Codes.Spec.DType", c.Spec.DType, "one of signed integers")
+	case c.Packed && c.Spec.DType.Bits() < 8:
+		return nil, specError("Codes.Packed", c.Packed, "false: Unpack gives each code a byte")
+	}
+	return kernels.View[int8](c.Data) // bytes are always aligned for bytes
 }
 
-// DataShape returns the shape of Data in codes: the tensor's, or, packed, with the last axis in bytes, and [1] for a scalar.
+// DataShape returns the shape of Data in codes: the tensor's, or, packed, with the last axis in bytes, and [1] for a scalar. It is nil for a DType
+// that there is not.
 func (c Codes) DataShape() []int {
+	if c.Spec.DType.Bits() == 0 {
+		return nil
+	}
 	l := newLines(c.Spec.DType, c.Shape, c.Packed)
 	if !l.packed {
 		return copyShape(nil, c.Shape)
@@ -92,9 +101,21 @@ func (c Codes) check() (size int, err error) {
 	return size, c.checkGroups(size)
 }
 
+// groups returns the number of groups along each axis: 1 if Params.Shape is empty. They are in room, which grows if it has to, if they are not there.
+func (c Codes) groups(room *[]int) []int {
+	if len(c.Params.Shape) > 0 {
+		return c.Params.Shape
+	}
+	*room = grow(*room, len(c.Shape))
+	for i := range *room {
+		(*room)[i] = 1
+	}
+	return *room
+}
+
 // checkGroups holds the number of groups against the shape, of so many elements.
 func (c Codes) checkGroups(size int) error {
-	if size == 0 {
+	if size == 0 || len(c.Params.Shape) == 0 {
 		return nil
 	}
 	if len(c.Params.Shape) != len(c.Shape) {
@@ -110,8 +131,12 @@ func (c Codes) checkGroups(size int) error {
 
 // Dequantize writes the values of codes to dst: (q - zero_point) * scale, or (q - quant_min) * scale + minval, or for a float format
 // q * scale, computed in float32 and rounded to T. It uses up to that many workers (goroutines).
-// Data, shapes and parameters are checked, so that codes may come from anywhere; scales are positive, or were observed as Inf or NaN.
+// Data, shapes and parameters are checked, so that codes may come from anywhere. Scales may be any, powers of two with ScaleE8M0; where there is
+// one for the tensor, Params.Shape may be empty.
 func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
+	if dst == nil {
+		return missing("dst")
+	}
 	size, err := c.check()
 	if err != nil {
 		return err
@@ -123,14 +148,14 @@ func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
 	p := newPass[T]()
 	defer p.release()
 	p.ownFormat, p.ownParams = newFormat(c.Spec), c.Params
-	if err := p.ownParams.check(&p.ownFormat, true, 0); err != nil {
+	if err := p.ownParams.check(&p.ownFormat, foreign, 0); err != nil {
 		return err
 	}
 	p.lines = newLines(c.Spec.DType, c.Shape, c.Packed)
 	if err := p.lines.check(c.Shape); err != nil {
 		return err
 	}
-	p.ownTiling.resolve(c.Shape, c.Params.Shape)
+	p.ownTiling.resolve(c.Shape, c.groups(&p.groups))
 	p.format, p.params, p.tiling, p.size = &p.ownFormat, &p.ownParams, &p.ownTiling, size
 	p.codes, p.y, p.out = c.Data, dst.like(c.Shape, size), dequantized
 	p.do(workers)

@@ -20,6 +20,10 @@ var (
 	ErrNotObserved = errors.New("no parameters yet")
 	// ErrDisabled: codes are asked of a quantizer that is disabled, because a block does not divide an axis.
 	ErrDisabled = errors.New("quantizer is disabled")
+	// ErrNonFinite: a tensor has a NaN or an infinity, and is to have none.
+	ErrNonFinite = errors.New("not finite")
+	// ErrNil: a pointer is nil that has to point to something.
+	ErrNil = errors.New("nothing is pointed to")
 	// ErrFixed: something is to be changed that this quantizer cannot change, or cannot change any more.
 	ErrFixed = errors.New("cannot be changed")
 )
@@ -39,6 +43,11 @@ func (e *Error) Error() string {
 
 // Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// missing is the error of a pointer that is nil.
+func missing(argument string) error {
+	return &Error{ErrNil, argument, "nil", "a pointer to one"}
+}
 
 func specError(field string, value any, want string) error {
 	return &Error{ErrSpec, field, show(value), want}

@@ -29,7 +29,11 @@ func Example_activation() {
 	if err := q.Quantize(&codes, quant.Tensor[float32]{Data: []float32{0, 0.02, 1, 9}, Shape: []int{2, 2}}); err != nil {
 		panic(err)
 	}
-	fmt.Printf("scale %.4f, zero point %d, codes %v\n", codes.Params.Scale[0], codes.Params.ZeroPoint[0], codes.Int8())
+	signed, err := codes.Int8()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("scale %.4f, zero point %d, codes %v\n", codes.Params.Scale[0], codes.Params.ZeroPoint[0], signed)
 	// Output: scale 0.0200, zero point -128, codes [-128 -127 -78 127]
 }
 
@@ -85,7 +89,11 @@ func Example_int4() {
 	if err := quant.Dequantize(&back, codes, 1); err != nil {
 		panic(err)
 	}
-	fmt.Printf("%v\n%.1f\n", unpacked.Int8()[8:], back.Data[8:])
+	signed, err := unpacked.Int8()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%v\n%.1f\n", signed[8:], back.Data[8:])
 	// Output:
 	// 8 bytes: 91 07 37 2f 48 f2 77 08
 	// scales [0.1 1 2 0.2] shaped [2 2]
@@ -111,12 +119,16 @@ func Example_vectors() {
 
 	// A first score from the codes alone, then the exact one.
 	query := []int8{0, 0, 127}
+	vectors, err := codes.Int8()
+	if err != nil {
+		panic(err)
+	}
 	for v := range 2 {
 		var dot int32
-		for i, c := range codes.Int8()[v*3:][:3] {
+		for i, c := range vectors[v*3:][:3] {
 			dot += int32(c) * int32(query[i])
 		}
-		fmt.Printf("vector %d: codes %v, score %.1f\n", v, codes.Int8()[v*3:][:3], float32(dot)*codes.Params.Scale[v]/127)
+		fmt.Printf("vector %d: codes %v, score %.1f\n", v, vectors[v*3:][:3], float32(dot)*codes.Params.Scale[v]/127)
 	}
 	var exact quant.Tensor[float32]
 	if err := quant.Dequantize(&exact, codes, 1); err != nil {

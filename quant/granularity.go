@@ -59,6 +59,31 @@ func (g Granularity) validate() error {
 	return nil
 }
 
+// fits refuses a shape of parameters that this granularity makes of no tensor. That of one scale for the tensor has any rank.
+func (g Granularity) fits(groups []int, target Target) error {
+	rank, axis := len(groups), g.axis
+	if axis < 0 {
+		axis += rank
+	}
+	wrong := g.kind == perBlocks && rank != len(g.sizes) || (g.kind == perChannel || g.kind == perBlock) && (axis < 0 || axis >= rank)
+	for i, n := range groups {
+		free := false // may be any number
+		switch g.kind {
+		case perChannel:
+			free = i == axis
+		case perBlock:
+			free = i == axis || i < 2 || target == Activation
+		case perBlocks:
+			free = wrong || g.sizes[i] != -1
+		}
+		wrong = wrong || !free && n != 1
+	}
+	if wrong {
+		return paramsError("Params.Shape", groups, "one that granularity %v makes of a tensor", g)
+	}
+	return nil
+}
+
 // Groups returns the number of groups along each axis of a tensor of that shape: the shape of its parameters.
 // Where a block does not divide its axis, so that a quantizer is disabled, that is an ErrDisabled. An axis or a rank that is not the
 // tensor's is an ErrShape.

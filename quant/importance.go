@@ -20,6 +20,9 @@ type Importance[T kernels.Float] struct {
 
 // Add takes the rows of a batch: all axes but the last. A batch with another number of columns is an ErrShape.
 func (m *Importance[T]) Add(x Tensor[T]) error {
+	if m == nil {
+		return missing("Importance")
+	}
 	if err := x.check("x"); err != nil {
 		return err
 	}
@@ -50,6 +53,9 @@ func (m *Importance[T]) fits(columns int) error {
 
 // Merge adds the rows of another one. With another number of columns it is an ErrShape.
 func (m *Importance[T]) Merge(other *Importance[T]) error {
+	if m == nil || other == nil {
+		return missing("Importance")
+	}
 	if other.sums == nil {
 		return nil
 	}

@@ -111,8 +111,11 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// MarshalJSON writes all constructor arguments by the reference's names, defaults too.
+// MarshalJSON writes all constructor arguments by the reference's names, defaults too. What has no name is an ErrSpec.
 func (s Spec) MarshalJSON() ([]byte, error) {
+	if err := s.validateNames(); err != nil {
+		return nil, err
+	}
 	s = s.resolved()
 	var scale any
 	if s.ScaleDType != ScaleAny {

@@ -26,6 +26,14 @@ type ParamGradients struct {
 //
 // The MinVal formulation is an ErrSpec. Before any parameters it is an ErrNotObserved.
 func (q *FakeQuantizer[T]) BackwardParams(dx *Tensor[T], grads *ParamGradients, dy, x Tensor[T], factor float32) error {
+	switch {
+	case q == nil:
+		return missing("FakeQuantizer")
+	case dx == nil:
+		return missing("dx")
+	case grads == nil:
+		return missing("grads")
+	}
 	if q.format.minval {
 		return specError("qformulation", q.spec.Formulation, "zp, as scales are to be learned")
 	}
@@ -43,6 +51,8 @@ func (q *FakeQuantizer[T]) BackwardParams(dx *Tensor[T], grads *ParamGradients, 
 	switch {
 	case !q.observer.observed:
 		return q.notObserved()
+	case q.undivided != nil:
+		return q.undivided
 	case p.tiling == nil:
 		return &Error{ErrDisabled, q.label(), "passed unquantized", "a block size that divides its axis"}
 	}
@@ -143,17 +153,20 @@ func (q *FakeQuantizer[T]) LearnStart(x Tensor[T]) (Params, error) {
 // SetParams puts parameters in the place of those that the quantizer was given, as a training step does: they are checked as NewGiven
 // checks them, and have the same shape. A quantizer that observes has none to be set: ErrFixed.
 func (q *FakeQuantizer[T]) SetParams(params Params) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.given {
 		return &Error{ErrFixed, "parameters", "set", "observed ones, as the quantizer is not from NewGiven"}
 	}
-	if err := params.check(&q.format, false, 0); err != nil {
+	if err := params.check(&q.format, given, 0); err != nil {
 		return err
 	}
 	if own := q.observer.params.Shape; !slices.Equal(params.Shape, own) {
 		return paramsError("Params.Shape", shapeString(params.Shape), "%s, as before", shapeString(own))
 	}
-	q.observer.params = params.complete(&q.format)
+	q.give(params)
 	return nil
 }

@@ -83,7 +83,7 @@ func (p *pass[T]) observeNothing() {
 	}
 }
 
-// observe moves the parameters with the ranges of all groups.
+// observe finds the ranges of all groups, on the first bench.
 func (p *pass[T]) observe() {
 	t := p.tiling
 	shares := p.workers
@@ -105,7 +105,6 @@ func (p *pass[T]) observe() {
 	for _, b := range p.benches[1:lists] {
 		widest(all.allLow, all.allHigh, b.allLow, b.allHigh)
 	}
-	p.observer.update(0, all.allLow, all.allHigh)
 }
 
 // unbounded returns so many ranges of nothing, in that memory if there is enough.

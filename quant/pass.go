@@ -40,6 +40,7 @@ const (
 	observing phase = iota // ranges from x
 	writing                // the output
 	fused                  // both, a few groups at a time
+	checking               // whether all of x is finite
 )
 
 // pass is one call's work. Passes are pooled, and keep their memory for the next one.
@@ -58,6 +59,9 @@ type pass[T kernels.Float] struct {
 	ranges     RangeCalculator // nil: the kernels
 	importance []float32       // a weight per column for them, or nil
 	step       QuantizeStep    // nil: the kernels
+
+	observed  bool // the ranges of all groups are on the first bench
+	nonFinite atomic.Bool
 
 	phase   phase
 	workers int
@@ -105,19 +109,17 @@ func (p *pass[T]) release() {
 	p.format, p.params, p.tiling, p.out = nil, nil, nil, nothing
 	p.x, p.y, p.mask, p.codes, p.lines = nil, nil, Mask{}, nil, lines{}
 	p.observer, p.ranges, p.importance, p.step = nil, nil, nil, nil
-	p.exclusive, p.ownParams = false, Params{}
+	p.exclusive, p.observed, p.ownParams = false, false, Params{}
 	passes[elementOf[T]()].Put(p)
 }
 
 // do does the work with up to that many workers. All was checked before.
 func (p *pass[T]) do(workers int) {
-	p.workers = max(1, min(workers, p.size/minShare))
-	if p.step != nil {
-		p.workers = 1 // a user's own takes the elements in their order
-	}
-	p.equip(p.workers)
+	p.equip(workers)
 	if p.observer != nil {
 		switch {
+		case p.observed:
+			p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
 		case p.observer.fixed():
 			p.observeNothing()
 		case p.observer.histogram() != nil:
@@ -130,6 +132,7 @@ func (p *pass[T]) do(workers int) {
 			return
 		default:
 			p.observe()
+			p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
 		}
 	}
 	if p.out != nothing {
@@ -138,9 +141,13 @@ func (p *pass[T]) do(workers int) {
 	}
 }
 
-// equip makes workbenches for that many workers.
+// equip makes workbenches for up to that many workers.
 func (p *pass[T]) equip(workers int) {
-	for k := len(p.benches); k < workers; k++ {
+	p.workers = max(1, min(workers, p.size/minShare))
+	if p.step != nil {
+		p.workers = 1 // a user's own takes the elements in their order
+	}
+	for k := len(p.benches); k < p.workers; k++ {
 		p.benches = append(p.benches, new(bench[T]))
 		p.run = append(p.run, func() {
 			defer p.wait.Done()
@@ -237,6 +244,8 @@ func (p *pass[T]) work(k int) {
 func (p *pass[T]) workOn(k, lo, hi int) {
 	b := p.benches[k]
 	switch p.phase {
+	case checking:
+		p.checkShare(b, lo, hi)
 	case observing:
 		p.observeShare(k, lo, hi)
 	case writing:

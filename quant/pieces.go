@@ -1,6 +1,8 @@
 package quant
 
 import (
+	"cmp"
+	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -55,10 +57,55 @@ type Part struct {
 	Group, Groups int // of the part, whether this is all of it or a piece
 }
 
-// Ranges are the ranges of a part's groups, as far as they have been observed.
+// Ranges are the ranges of a part's groups, as far as they have been observed, and which elements have been.
 type Ranges struct {
 	mu        sync.Mutex
 	low, high []float32
+	seen      []run // in their order, none beside another
+}
+
+// run is the elements [first, end).
+type run struct{ first, end int }
+
+// see adds elements to those that have been seen.
+func (r *Ranges) see(first, end int) {
+	lo, _ := slices.BinarySearchFunc(r.seen, first, func(s run, first int) int { return cmp.Compare(s.end, first) })
+	hi := lo
+	for ; hi < len(r.seen) && r.seen[hi].first <= end; hi++ {
+		first, end = min(first, r.seen[hi].first), max(end, r.seen[hi].end)
+	}
+	r.seen = slices.Replace(r.seen, lo, hi, run{first, end})
+}
+
+// unseen returns the first of the elements [first, end) that has not been seen, or end.
+func (r *Ranges) unseen(first, end int) int {
+	for _, s := range r.seen {
+		if s.first <= first && first < s.end {
+			return min(s.end, end)
+		}
+	}
+	return first
+}
+
+// whole returns a copy of the ranges of the elements [first, end), all of which must have been seen unless nothing needs to be.
+func (r *Ranges) whole(first, end, groups int, fixed bool) (low, high []float32, err error) {
+	if fixed {
+		low, high = unbounded(nil, nil, groups)
+		return low, high, nil
+	}
+	if r == nil {
+		return nil, nil, missing("Ranges")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.low != nil && len(r.low) != groups {
+		return nil, nil, shapeError("Ranges", len(r.low), "%d groups, as the part has", groups)
+	}
+	if at := r.unseen(first, end); at < end {
+		return nil, nil, &Error{ErrNotObserved, fmt.Sprintf("Ranges of elements %d to %d", first, end-1), fmt.Sprintf("without element %d", at),
+			"each piece of them observed"}
+	}
+	return slices.Clone(r.low), slices.Clone(r.high), nil
 }
 
 // fewest is the least number of elements that pieces are limited to: whole bytes of codes and of masks.
@@ -123,7 +170,7 @@ func PiecesOf[T kernels.Float](c Codes) (*Pieces[T], error) {
 		return nil, err
 	}
 	p := &Pieces[T]{observer: observer{format: newFormat(c.Spec)}}
-	return p, p.cut(c.Spec.DType, c.Shape, c.Params.Shape, c.Packed)
+	return p, p.cut(c.Spec.DType, c.Shape, c.groups(new([]int)), c.Packed)
 }
 
 func (p *Pieces[T]) cut(d DType, shape, groups []int, packed bool) error {
@@ -209,9 +256,14 @@ func (p *Pieces[T]) aligned(first, n int) bool {
 	return first%p.grain() == 0 && (end%p.grain() == 0 && end <= line || end == line)
 }
 
-// Cut yields the pieces of a part in their order, of at most so many elements, or at most 64 if that is more.
+// Cut yields the pieces of a part in their order, of at most so many elements, or at most 64 if that is more. What is no part of the tensor
+// is yielded as it is, for the next method to refuse.
 func (p *Pieces[T]) Cut(part Part, most int) iter.Seq[Part] {
 	return func(yield func(Part) bool) {
+		if p.check(part) != nil {
+			yield(part)
+			return
+		}
 		most := max(most, fewest) / fewest * fewest
 		for first, end := part.First, part.First+part.Len; first < end; {
 			n := min(end-first, most)
@@ -238,14 +290,16 @@ func (p *Pieces[T]) Fixed() bool { return p.observer.fixed() }
 // Quantize writes the codes of a whole part to dst, and its parameters, one for each of its groups, to params, whose memory it uses if
 // there is enough.
 func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error {
+	if params == nil {
+		return missing("Params")
+	}
 	s, err := p.begin(part, len(x), "x")
 	if err != nil {
 		return err
 	}
 	defer s.release()
-	end := part.First + part.Len
-	if t := &p.tiling; part != p.part(part.First, part.Len) || part.First%t.apart != 0 || end%t.apart != 0 {
-		return shapeError("Part", part, "a whole part, from Parts")
+	if err := p.checkWhole(part); err != nil {
+		return err
 	}
 	o := p.observer
 	if p.spec.Searches() {
@@ -277,7 +331,10 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 
 // Observe widens r, the ranges of a part, by those of a piece of it.
 func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
-	if p.spec.Searches() {
+	if r == nil {
+		return missing("Ranges")
+	}
+	if p != nil && p.spec.Searches() {
 		return p.spec.searchError()
 	}
 	s, err := p.begin(piece, len(x), "x")
@@ -296,6 +353,9 @@ func (p *Pieces[T]) Observe(r *Ranges, piece Part, x []T) error {
 		widest(r.low[span.group:], r.high[span.group:], low, high)
 		r.mu.Unlock()
 	}
+	r.mu.Lock()
+	r.see(piece.First, piece.First+piece.Len)
+	r.mu.Unlock()
 	return nil
 }
 
@@ -312,19 +372,35 @@ func (r *Ranges) of(piece Part) error {
 	return nil
 }
 
-// Params returns the parameters of a part all pieces of which were observed. If they are fixed, none need be.
+// Params returns the parameters of a part all pieces of which were observed: else it is an ErrNotObserved. If they are fixed, none need be.
 func (p *Pieces[T]) Params(r *Ranges, part Part) (Params, error) {
-	if err := r.of(part); err != nil {
+	if p == nil {
+		return Params{}, missing("Pieces")
+	}
+	if part != (Part{}) || p.tiling.size > 0 {
+		if err := p.check(part); err != nil {
+			return Params{}, err
+		}
+		if err := p.checkWhole(part); err != nil {
+			return Params{}, err
+		}
+	}
+	low, high, err := r.whole(part.First, part.First+part.Len, part.Groups, p.Fixed())
+	if err != nil {
 		return Params{}, err
 	}
 	o := p.observer
 	o.resize([]int{part.Groups}, part.Groups)
-	o.update(0, slices.Clone(r.low), slices.Clone(r.high))
+	o.update(0, low, high)
 	return o.params, nil
 }
 
-// ObserveRanges is Observe for a tensor of that shape that was observed in pieces: r are the ranges of Pieces.Whole. Fixed ones may be empty.
+// ObserveRanges is Observe for a tensor of that shape that was observed in pieces: r are the ranges of Pieces.Whole, all pieces of
+// which were observed: else it is an ErrNotObserved. If they are fixed, none need be.
 func (q *FakeQuantizer[T]) ObserveRanges(shape []int, r *Ranges) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	n, err := elements("shape", "", shape)
 	if err != nil {
 		return err
@@ -340,12 +416,16 @@ func (q *FakeQuantizer[T]) ObserveRanges(shape []int, r *Ranges) error {
 	if q.spec.Searches() {
 		return q.spec.searchError()
 	}
-	if err := r.of(Part{Groups: p.tiling.count}); err != nil {
+	o := p.observer
+	low, high, err := r.whole(0, n, p.tiling.count, o.fixed())
+	if err != nil {
 		return err
 	}
-	o := p.observer
+	if q.RequireFinite && !o.fixed() && !finite(low, high) {
+		return &Error{ErrNonFinite, q.label(), "with a NaN or an infinity", "finite elements"}
+	}
 	o.resize(p.tiling.groups, p.tiling.count)
-	o.update(0, slices.Clone(r.low), slices.Clone(r.high))
+	o.update(0, low, high)
 	o.observed = true
 	return nil
 }
@@ -357,7 +437,7 @@ func (p *Pieces[T]) QuantizeBy(params Params, dst []byte, piece Part, x []T) err
 		return err
 	}
 	defer s.release()
-	if err := s.by(params, piece); err != nil {
+	if err := s.by(params, piece, true); err != nil {
 		return err
 	}
 	s.x = x
@@ -378,7 +458,7 @@ func (p *Pieces[T]) FakeQuantizeBy(params Params, dst []T, mask *Mask, piece Par
 		return err
 	}
 	defer s.release()
-	if err := s.by(params, piece); err != nil {
+	if err := s.by(params, piece, true); err != nil {
 		return err
 	}
 	if len(dst) != piece.Len {
@@ -401,7 +481,7 @@ func (p *Pieces[T]) Dequantize(dst []T, part Part, codes []byte, params Params) 
 		return err
 	}
 	defer s.release()
-	if err := s.by(params, part); err != nil {
+	if err := s.by(params, part, false); err != nil {
 		return err
 	}
 	if err := s.packTo(codes, part); err != nil {
@@ -414,35 +494,57 @@ func (p *Pieces[T]) Dequantize(dst []T, part Part, codes []byte, params Params) 
 
 // begin checks a part, and the number of elements that are given for it under that name, and sets up a pass.
 func (p *Pieces[T]) begin(part Part, n int, name string) (*pass[T], error) {
-	t := &p.tiling
-	if part.Len < 1 || part.First < 0 || part.First > t.size-part.Len {
-		return nil, shapeError("Part", part, "elements of the tensor, which has %d", t.size)
+	if p == nil {
+		return nil, missing("Pieces")
 	}
-	own := p.part(part.First, part.Len)
-	if part.Byte != own.Byte || part.Bytes != own.Bytes || part.Group > own.Group || part.Group+part.Groups < own.Group+own.Groups ||
-		part.Group < 0 || part.Groups > t.count-part.Group || !p.aligned(part.First, part.Len) {
-		return nil, shapeError("Part", part, "one from Parts or Cut")
+	if err := p.check(part); err != nil {
+		return nil, err
 	}
 	if n != part.Len {
 		return nil, shapeError("len("+name+")", n, "%d, as the part has", part.Len)
 	}
 	s := newPass[T]()
-	s.ownTiling.part(t, part.First, part.Len, part.Group, part.Groups)
+	s.ownTiling.part(&p.tiling, part.First, part.Len, part.Group, part.Groups)
 	s.ownFormat = p.observer.format
 	s.format, s.tiling, s.size, s.step = &s.ownFormat, &s.ownTiling, part.Len, p.step
 	s.lines = p.linesOf(part.First, part.Len)
 	return s, nil
 }
 
-// by gives a pass parameters from elsewhere.
-func (p *pass[T]) by(params Params, part Part) error {
+// check refuses what Parts and Cut cannot have made.
+func (p *Pieces[T]) check(part Part) error {
+	t := &p.tiling
+	if part.Len < 1 || part.First < 0 || part.First > t.size-part.Len {
+		return shapeError("Part", part, "elements of the tensor, which has %d", t.size)
+	}
+	own := p.part(part.First, part.Len)
+	if part.Byte != own.Byte || part.Bytes != own.Bytes || part.Group < 0 || part.Group > own.Group || part.Groups < own.Groups ||
+		part.Group+part.Groups < own.Group+own.Groups || part.Groups > t.count-part.Group || !p.aligned(part.First, part.Len) {
+		return shapeError("Part", part, "one from Parts or Cut")
+	}
+	return nil
+}
+
+// checkWhole refuses a part that has groups in common with others.
+func (p *Pieces[T]) checkWhole(part Part) error {
+	if t := &p.tiling; part.Len > 0 && (part != p.part(part.First, part.Len) || part.First%t.apart != 0 || (part.First+part.Len)%t.apart != 0) {
+		return shapeError("Part", part, "a whole part, from Parts")
+	}
+	return nil
+}
+
+// by gives a pass parameters from elsewhere, to quantize by or to dequantize by.
+func (p *pass[T]) by(params Params, part Part, quantize bool) error {
 	p.ownParams = params
 	p.params = &p.ownParams
 	if n := len(params.Scale); n != part.Groups {
 		return paramsError("len(Params.Scale)", n, "%d, the number of groups of the part", part.Groups)
 	}
 	p.ownParams.Shape = []int{part.Groups}
-	return p.ownParams.check(p.format, true, part.Group)
+	if err := p.ownParams.check(p.format, foreign, part.Group); err != nil || !quantize {
+		return err
+	}
+	return p.ownParams.checkDivisors(part.Group)
 }
 
 // packTo gives a pass memory for codes, or codes.

@@ -207,13 +207,18 @@ func TestPiecesMistakes(t *testing.T) {
 		assert.ErrorContains(t, err, words)
 	}
 	for _, wrong := range []quant.Part{
-		{}, {First: -1, Len: 67}, {First: 1, Len: 268, Bytes: 34}, {First: 67, Len: 67}, {67, 67, 34, 34, 0, 1}, {67, 67, 34, 34, 1, 4}, {67, 67, 34, 34, -1, 3},
+		{}, {First: -1, Len: 67}, {First: 1, Len: 268, Bytes: 34}, {First: 67, Len: 67}, {67, 67, 34, 34, 0, 1}, {67, 67, 34, 34, 1, 4}, {67, 67, 34, 34, -1, 3}, {67, 67, 34, 34, 1, 100}, {-1, 67, 34, 34, 1, 1},
 		{68, 66, 35, 33, 1, 1}, {69, 66, 35, 33, 1, 2}, {67, 65, 34, 33, 1, 1}, {67, 100, 34, 51, 1, 2},
 	} {
 		shape(p.Quantize(codes, &params, wrong, x), "Part")
 		shape(p.Observe(new(quant.Ranges), wrong, x), "Part")
 		shape(p.QuantizeBy(params, codes, wrong, x), "Part")
 		shape(p.Dequantize(x, wrong, codes, params), "Part")
+		_, err := p.Params(new(quant.Ranges), wrong)
+		shape(err, "Part")
+		for piece := range p.Cut(wrong, 64) {
+			shape(p.Observe(new(quant.Ranges), piece, make([]float32, max(0, piece.Len))), "Part")
+		}
 	}
 	shape(p.Quantize(codes[:32], &params, pieces[0], x[:64]), "whole part")
 	shape(p.Quantize(codes[:33], &params, parts[1], x), "34")
@@ -228,9 +233,9 @@ func TestPiecesMistakes(t *testing.T) {
 	_, err = p.Params(&ranges, both)
 	shape(err, "Ranges")
 	assert.ErrorIs(t, p.QuantizeBy(quant.Params{Scale: []float32{1, 1}}, codes, parts[1], x), quant.ErrParams)
-	err = p.Dequantize(x, parts[1], codes, quant.Params{Scale: []float32{-1}})
+	err = p.QuantizeBy(quant.Params{Scale: []float32{0}}, codes, parts[1], x)
 	assert.ErrorIs(t, err, quant.ErrParams)
-	assert.ErrorContains(t, err, "Params.Scale[1] is -1", "the tensor's second group")
+	assert.ErrorContains(t, err, "Params.Scale[1] is 0", "the tensor's second group")
 
 	quant.RegisterRangeCalculator("whole", func(quant.Request) (quant.RangeCalculator, error) { return ownMinMax{}, nil })
 	quant.RegisterQuantizeStep("whole", func(quant.Request) (quant.QuantizeStep, error) { return ownFormula{}, nil })
@@ -242,7 +247,7 @@ func TestPiecesMistakes(t *testing.T) {
 		_, err = quant.NewPieces[float32](own, quant.Weight, []int{4}, true)
 		assert.ErrorIs(t, err, quant.ErrSpec)
 	}
-	for _, c := range []quant.Codes{{Spec: quant.Spec{DType: 99}}, {Shape: []int{-1}}, {Shape: []int{4}}, {Shape: []int{4}, Params: quant.Params{Shape: []int{3}}}} {
+	for _, c := range []quant.Codes{{Spec: quant.Spec{DType: 99}}, {Shape: []int{-1}}, {Shape: []int{4}, Params: quant.Params{Shape: []int{3}}}} {
 		_, err = quant.PiecesOf[float32](c)
 		assert.Error(t, err)
 	}
@@ -267,4 +272,45 @@ func TestPiecesMistakes(t *testing.T) {
 	own, err := quant.New[float32](quant.Spec{RangeCalculator: quant.Algorithm{Name: "whole"}}, quant.Weight)
 	require.NoError(t, err)
 	assert.ErrorIs(t, own.ObserveRanges([]int{4}, &ranges), quant.ErrSpec)
+}
+
+// Ranges are of no use before all elements of their part were observed, in whatever order.
+func TestUnobservedRanges(t *testing.T) {
+	spec := quant.Spec{DType: quant.Int4, Granularity: quant.PerChannel(0)}
+	p, err := quant.NewPieces[float32](spec, quant.Weight, []int{2, 1000}, false)
+	require.NoError(t, err)
+	part := slices.Collect(p.Parts(1))[1]
+	x := random[float32](rand.New(rand.NewPCG(23, 24)), false, 1000).Data
+	var ranges quant.Ranges
+	for _, order := range [][]int{{0, 1, 2, 3}, {3, 1, 0, 2}, {2, 2, 0, 3, 0, 1}} {
+		ranges = quant.Ranges{}
+		pieces := slices.Collect(p.Cut(part, 256))
+		require.Len(t, pieces, 4)
+		for _, i := range order {
+			_, err := p.Params(&ranges, part)
+			require.ErrorIs(t, err, quant.ErrNotObserved)
+			piece := pieces[i]
+			require.NoError(t, p.Observe(&ranges, piece, x[piece.First-part.First:][:piece.Len]))
+		}
+		got, err := p.Params(&ranges, part)
+		require.NoError(t, err)
+		var want quant.Params
+		require.NoError(t, p.Quantize(make([]byte, 1000), &want, part, x))
+		assert.Equal(t, want, got)
+	}
+	_, err = p.Params(&ranges, slices.Collect(p.Parts(1))[0])
+	require.ErrorIs(t, err, quant.ErrNotObserved, "another part's")
+	require.EqualError(t, err, "quant: no parameters yet: Ranges of elements 0 to 999 is without element 0, want each piece of them observed")
+
+	q, err := quant.New[float32](spec, quant.Weight)
+	require.NoError(t, err)
+	ranges = quant.Ranges{}
+	require.NoError(t, p.Observe(&ranges, p.Whole(), slices.Concat(x, x)))
+	require.NoError(t, q.ObserveRanges([]int{2, 1000}, &ranges))
+	was := q.State()
+	ranges = quant.Ranges{}
+	piece := slices.Collect(p.Cut(p.Whole(), 1000))[0]
+	require.NoError(t, p.Observe(&ranges, piece, make([]float32, piece.Len)))
+	require.ErrorIs(t, q.ObserveRanges([]int{2, 1000}, &ranges), quant.ErrNotObserved)
+	assert.Equal(t, was, q.State())
 }

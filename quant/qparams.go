@@ -61,9 +61,17 @@ func (p *Params) complete(f *format) Params {
 	return c
 }
 
+// source is where parameters come from.
+type source uint8
+
+const (
+	given   source = iota // finite, whatever their sign: all that dequantizing is defined for
+	foreign               // what was observed may be infinite or NaN, too
+	stated                // observed: scales are positive
+)
+
 // check holds parameters from elsewhere against a format; in its errors the first group is that of a tensor's.
-// Scales are positive; unless they were observed, they are finite too.
-func (p *Params) check(f *format, observed bool, first int) error {
+func (p *Params) check(f *format, from source, first int) error {
 	count, err := elements("Params", ".Shape", p.Shape)
 	if err != nil {
 		return err
@@ -73,10 +81,12 @@ func (p *Params) check(f *format, observed bool, first int) error {
 	}
 	if f.scale != ScaleAny || !ordinary(p.Scale) {
 		for i, s := range p.Scale {
-			finite := s <= math.MaxFloat32
+			finite := math.Abs(float64(s)) <= math.MaxFloat32
 			switch {
-			case s <= 0, !finite && !observed:
-				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive, finite number")
+			case s <= 0 && (from == stated || f.scale == ScaleE8M0):
+				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive number")
+			case !finite && from == given:
+				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a finite number")
 			case f.scale > ScaleE8M0 && s == s && f.scaleElement().round(s) != s:
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a %v, as that is scale_dtype", f.scale)
 			case f.scale == ScaleE8M0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
@@ -99,12 +109,25 @@ func (p *Params) check(f *format, observed bool, first int) error {
 	if n := len(p.MinVal); n != count && (n > 0 || f.minval) {
 		return paramsError("len(Params.MinVal)", n, "%d, as Params.Shape is %s", count, shapeString(p.Shape))
 	}
-	if observed {
+	if from != given {
 		return nil
 	}
 	for i, m := range p.MinVal {
 		if !(math.Abs(float64(m)) <= math.MaxFloat32) {
 			return paramsError(fmt.Sprintf("Params.MinVal[%d]", first+i), m, "a finite number")
+		}
+	}
+	return nil
+}
+
+// checkDivisors refuses scales of 0, by which nothing can be quantized; in its errors the first group is that of a tensor's.
+func (p *Params) checkDivisors(first int) error {
+	if ordinary(p.Scale) {
+		return nil
+	}
+	for i, s := range p.Scale {
+		if s == 0 {
+			return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "another number, as elements are divided by it")
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ import (
 // A FakeQuantizer may be used by several goroutines at a time. Passes that observe run one after another, and so do those with a user's
 // own QuantizeStep; all others run side by side. After the first pass of a shape, none allocates memory.
 type FakeQuantizer[T kernels.Float] struct {
-	// Name is the tensor's, for the warning. It, Workers, Logger and Importance are to be set before the first use.
+	// Name is the tensor's, for the warning. It and the other fields are to be set before the first use.
 	Name string
 	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. Each gets 2^19 elements at least. Results do
 	// not depend on it.
@@ -33,6 +33,10 @@ type FakeQuantizer[T kernels.Float] struct {
 	// Importance, unless it is nil, has a weight for each position along the last axis, such as an Importance's: the range calculator "mse" multiplies
 	// squared errors by it. Others take none.
 	Importance []float32
+
+	// RequireFinite makes a NaN or an infinity in a tensor an ErrNonFinite, before anything has changed. Otherwise it goes through the arithmetic,
+	// as in the reference: into the scale of its group, whose codes it makes 0, and with a moving average into all scales after it.
+	RequireFinite bool
 
 	spec     Spec
 	target   Target
@@ -47,6 +51,7 @@ type FakeQuantizer[T kernels.Float] struct {
 	observerOn  bool
 	fakeQuantOn bool
 	export      bool
+	undivided   error // of given parameters by which nothing can be quantized
 	schedule    *QATSchedule
 	step        int
 }
@@ -70,8 +75,9 @@ func New[T kernels.Float](spec Spec, target Target) (*FakeQuantizer[T], error) {
 }
 
 // NewGiven makes a quantizer with parameters from elsewhere, a checkpoint or another tool. It has no observer: the parameters never change.
-// They are checked (ErrParams): one for each group of Shape; scales finite and positive, and powers of two with ScaleE8M0; zero points
-// within the quantized range, or none for 0; a finite MinVal with the MinVal formulation.
+// They are checked (ErrParams): a Shape that the granularity makes of a tensor, or none for one scale; one for each group of Shape; scales
+// finite, and powers of two with ScaleE8M0; zero points within the quantized range, or none for 0; a finite MinVal with the MinVal formulation.
+// A scale may be 0, as that of a block of zeros is elsewhere: then to quantize is the error.
 func NewGiven[T kernels.Float](spec Spec, target Target, params Params) (*FakeQuantizer[T], error) {
 	if spec.Calculator.Name == "dynamic" {
 		return nil, specError("qparam_calculator_cls", spec.Calculator.Name, "another calculator, as the parameters are given")
@@ -80,13 +86,21 @@ func NewGiven[T kernels.Float](spec Spec, target Target, params Params) (*FakeQu
 	if err != nil {
 		return nil, err
 	}
-	if err := params.check(&q.format, false, 0); err != nil {
+	if err := params.check(&q.format, given, 0); err != nil {
 		return nil, err
 	}
-	q.observer.params = params.complete(&q.format)
+	if err := spec.Granularity.fits(params.Shape, target); err != nil {
+		return nil, err
+	}
+	q.give(params)
 	q.observer.observed, q.observer.calculator = true, nil
 	q.given, q.observerOn = true, false
 	return q, nil
+}
+
+// give takes parameters that were checked.
+func (q *FakeQuantizer[T]) give(params Params) {
+	q.observer.params, q.undivided = params.complete(&q.format), params.checkDivisors(0)
 }
 
 // Spec returns what the quantizer was made from, with its present granularity.
@@ -106,6 +120,9 @@ func (q *FakeQuantizer[T]) String() string {
 // Params returns a copy of the present parameters, those of the last pass (the reference's calculate_qparams).
 // Before any tensor was observed it is an ErrNotObserved.
 func (q *FakeQuantizer[T]) Params() (Params, error) {
+	if q == nil {
+		return Params{}, missing("FakeQuantizer")
+	}
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	if !q.observer.observed {
@@ -131,6 +148,9 @@ func (q *FakeQuantizer[T]) label() string {
 // Computation is in float32, and is rounded to T once. NaN stays NaN, and has mask 0; what is outside the range is clamped, and has mask 0.
 // While fake-quantization is off, and when the quantizer is disabled, dst is x and the mask is empty.
 func (q *FakeQuantizer[T]) FakeQuantize(dst *Tensor[T], x Tensor[T], mask *Mask) error {
+	if dst == nil {
+		return missing("dst")
+	}
 	if mask != nil && mask.Kind > BitMask {
 		return shapeError("Mask.Kind", mask.Kind, "NoMask, ByteMask or BitMask")
 	}
@@ -181,6 +201,9 @@ func (q *FakeQuantizer[T]) Observe(x Tensor[T]) error {
 // Quantize writes the codes of x to dst, with their parameters. NaN has code 0 if the format has no NaN. It does not ask whether
 // fake-quantization is on. A disabled quantizer has no codes: ErrDisabled.
 func (q *FakeQuantizer[T]) Quantize(dst *Codes, x Tensor[T]) error {
+	if dst == nil {
+		return missing("dst")
+	}
 	p, err := q.beginCodes(x, codes)
 	if err != nil {
 		return err
@@ -200,6 +223,7 @@ func (q *FakeQuantizer[T]) Quantize(dst *Codes, x Tensor[T]) error {
 	q.run(p)
 	if p.tiling != nil {
 		dst.Params.copyFrom(p.params)
+		dst.Params.Shape = copyShape(dst.Params.Shape, p.tiling.groups)
 	} else {
 		dst.Params = Params{}
 	}
@@ -209,6 +233,9 @@ func (q *FakeQuantizer[T]) Quantize(dst *Codes, x Tensor[T]) error {
 // QuantizeValues writes the values of x's codes to dst, as T (the reference's cast_to_target_dtype=False); NaN stays NaN.
 // It does not ask whether fake-quantization is on. A disabled quantizer has no codes: ErrDisabled.
 func (q *FakeQuantizer[T]) QuantizeValues(dst *Tensor[T], x Tensor[T]) error {
+	if dst == nil {
+		return missing("dst")
+	}
 	p, err := q.beginCodes(x, values)
 	if err != nil {
 		return err
@@ -228,6 +255,12 @@ func (q *FakeQuantizer[T]) QuantizeValues(dst *Tensor[T], x Tensor[T]) error {
 // Backward writes dy * mask to dx: the gradient by the straight-through estimator. The product is that of IEEE 754: a NaN times 0 is a NaN.
 // An empty mask lets all gradients pass. It looks at nothing of q but Workers.
 func (q *FakeQuantizer[T]) Backward(dx *Tensor[T], dy Tensor[T], mask Mask) error {
+	switch {
+	case q == nil:
+		return missing("FakeQuantizer")
+	case dx == nil:
+		return missing("dx")
+	}
 	if err := dy.check("dy"); err != nil {
 		return err
 	}
@@ -252,6 +285,9 @@ func (q *FakeQuantizer[T]) Backward(dx *Tensor[T], dy Tensor[T], mask Mask) erro
 
 // begin checks x and locks q, exclusively if x is to be observed. The pass has no tiling if x passes unchanged.
 func (q *FakeQuantizer[T]) begin(x Tensor[T]) (*pass[T], error) {
+	if q == nil {
+		return nil, missing("FakeQuantizer")
+	}
 	if err := x.check("x"); err != nil {
 		return nil, err
 	}
@@ -323,7 +359,9 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 	case !observes && p.out == nothing:
 		p.tiling = nil // nothing to do
 		return nil
-	case o.observed && !o.dynamic && !slices.Equal(o.params.Shape, t.groups):
+	case q.undivided != nil && p.out != nothing:
+		return q.undivided
+	case o.observed && !o.dynamic && !slices.Equal(o.params.Shape, t.groups) && !(q.given && len(o.params.Scale) == 1 && t.count == 1):
 		return shapeError("the groups' shape of "+q.label(), t.groups, "%s, that of the parameters", shapeString(o.params.Shape))
 	case !o.observed && !observes:
 		return q.notObserved()
@@ -338,6 +376,9 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 		}
 	}
 	p.format, p.params, p.step = &q.format, &o.params, q.quantize
+	if q.RequireFinite && p.x != nil && !p.checkFinite(q.Workers) {
+		return nonFinite(q.label(), p.x)
+	}
 	return nil
 }
 

@@ -233,10 +233,15 @@ func TestGiven(t *testing.T) {
 		message string
 	}{
 		{`{}`, quant.Params{Shape: []int{2, 1}, Scale: []float32{1}}, "len(Params.Scale) is 1, want 2, as Params.Shape is [2,1]"},
-		{`{}`, quant.Params{Shape: []int{1}, Scale: []float32{0}}, "Params.Scale[0] is 0, want a positive, finite number"},
-		{`{}`, quant.Params{Shape: []int{2}, Scale: []float32{1, -1}}, "Params.Scale[1] is -1, want a positive, finite number"},
-		{`{}`, quant.Params{Shape: []int{1}, Scale: []float32{nan}}, "Params.Scale[0] is NaN, want a positive, finite number"},
-		{`{}`, quant.Params{Shape: []int{1}, Scale: []float32{inf}}, "Params.Scale[0] is +Inf, want a positive, finite number"},
+		{`{}`, quant.Params{Shape: []int{1}, Scale: []float32{nan}}, "Params.Scale[0] is NaN, want a finite number"},
+		{`{}`, quant.Params{Shape: []int{1}, Scale: []float32{inf}}, "Params.Scale[0] is +Inf, want a finite number"},
+		{`{"dtype":"float4_e2m1fn"}`, quant.Params{Shape: []int{1}, Scale: []float32{0}}, "Params.Scale[0] is 0, want a positive number"},
+		{`{}`, quant.Params{Shape: []int{2}, Scale: []float32{1, 1}}, `Params.Shape is [2], want one that granularity {"type":"per_tensor"} makes of a tensor`},
+		{`{"granularity":{"type":"per_channel","axis":1}}`, quant.Params{Shape: []int{2, 1}, Scale: []float32{1, 1}}, `Params.Shape is [2,1], want one that granularity {"type":"per_channel","axis":1} makes of a tensor`},
+		{`{"granularity":{"type":"per_channel","axis":1}}`, quant.Params{Scale: []float32{1}}, `Params.Shape is [], want one that granularity {"type":"per_channel","axis":1} makes of a tensor`},
+		{`{"granularity":{"type":"per_block","axis":-1,"block_size":4}}`, quant.Params{Shape: []int{1, 1, 2, 1}, Scale: []float32{1, 1}}, `Params.Shape is [1,1,2,1], want one that granularity {"type":"per_block","axis":-1,"block_size":4} makes of a tensor`},
+		{`{"granularity":{"type":"per_block","block_size":[-1,4]}}`, quant.Params{Shape: []int{2, 1}, Scale: []float32{1, 1}}, `Params.Shape is [2,1], want one that granularity {"type":"per_block","block_size":[-1,4]} makes of a tensor`},
+		{`{"granularity":{"type":"per_block","block_size":[-1,4]}}`, quant.Params{Shape: []int{1}, Scale: []float32{1}}, `Params.Shape is [1], want one that granularity {"type":"per_block","block_size":[-1,4]} makes of a tensor`},
 		{`{"dtype":"float4_e2m1fn"}`, quant.Params{Shape: []int{1}, Scale: []float32{3}}, "Params.Scale[0] is 3, want a power of two from 2^-126 to 2^127, as scale_dtype is float8_e8m0fnu"},
 		{`{"dtype":"float4_e2m1fn"}`, quant.Params{Shape: []int{1}, Scale: []float32{0x1p-127}}, "Params.Scale[0] is 5.877472e-39, want a power of two from 2^-126 to 2^127, as scale_dtype is float8_e8m0fnu"},
 		{`{"dtype":"float8_e5m2"}`, quant.Params{Shape: []int{1}, Scale: []float32{1}, ZeroPoint: []int32{0}}, "Params is with a ZeroPoint or a MinVal, want neither, as dtype is float8_e5m2"},
@@ -268,7 +273,6 @@ func TestGiven(t *testing.T) {
 	var y quant.Tensor[float32]
 	require.NoError(t, q.FakeQuantize(&y, tensor([]float32{7, 1000}, 1, 2), nil))
 	assert.Equal(t, []float32{8, 254}, y.Data)
-	require.ErrorIs(t, q.FakeQuantize(&y, tensor([]float32{7}, 1), nil), quant.ErrShape)
 	static := mustNew[float32](t, `{}`, quant.Weight)
 	require.NoError(t, static.LoadState(q.State()))
 	assert.Equal(t, q.String(), static.String(), "the observer is off")
@@ -294,7 +298,6 @@ func TestCodesErrors(t *testing.T) {
 		{func(c *quant.Codes) { c.Params.Shape = []int{3, 1} }, quant.ErrShape, "quant: invalid shape: Params.Shape is [3,1], want divisors of Codes.Shape, [2,2]"},
 		{func(c *quant.Codes) { c.Params.Shape = []int{0, 1} }, quant.ErrShape, "quant: invalid shape: Params.Shape is [0,1], want divisors of Codes.Shape, [2,2]"},
 		{func(c *quant.Codes) { c.Params.Scale = []float32{1} }, quant.ErrParams, "quant: invalid parameters: len(Params.Scale) is 1, want 2, as Params.Shape is [2,1]"},
-		{func(c *quant.Codes) { c.Params.Scale = []float32{1, -1} }, quant.ErrParams, "quant: invalid parameters: Params.Scale[1] is -1, want a positive, finite number"},
 		{func(c *quant.Codes) { c.Params.ZeroPoint = []int32{1, 128} }, quant.ErrParams, "quant: invalid parameters: Params.ZeroPoint[1] is 128, want -128 to 127, as dtype is int8"},
 		{func(c *quant.Codes) {
 			c.Spec.DType, c.Packed, c.Shape, c.Data = quant.Float4E2M1FN, true, []int{2, 1}, c.Data[:2]
@@ -322,7 +325,12 @@ func TestPackedRows(t *testing.T) {
 	assert.Equal(t, []byte{0x21, 0x0d, 0x54, 0x0a}, codes.Data)
 	back, err := codes.Unpack()
 	require.NoError(t, err)
-	assert.Equal(t, []int8{1, 2, -3, 4, 5, -6}, back.Int8())
+	signed, err := back.Int8()
+	require.NoError(t, err)
+	assert.Equal(t, []int8{1, 2, -3, 4, 5, -6}, signed)
+	_, err = codes.Int8()
+	require.ErrorIs(t, err, quant.ErrSpec)
+	require.EqualError(t, err, "quant: invalid spec: Codes.Packed is true, want false: Unpack gives each code a byte")
 	same, err := back.Unpack()
 	require.NoError(t, err)
 	assert.Equal(t, back, same)
@@ -332,4 +340,111 @@ func TestPackedRows(t *testing.T) {
 	assert.Equal(t, []int{1}, codes.DataShape())
 	assert.Equal(t, []byte{1}, codes.Data)
 	require.NoError(t, quant.Dequantize(new(quant.Tensor[float32]), codes, 1))
+}
+
+// One scale for the tensor serves tensors of any rank, whatever its Shape, and codes that come from elsewhere.
+func TestOneScale(t *testing.T) {
+	for _, shape := range [][]int{nil, {}, {1}, {1, 1}, {1, 1, 1}} {
+		q, err := quant.NewGiven[float32](quant.Spec{}, quant.Weight, quant.Params{Shape: shape, Scale: []float32{0.5}})
+		require.NoError(t, err, "%v", shape)
+		for _, x := range []quant.Tensor[float32]{tensor([]float32{1}), tensor([]float32{1, -2}, 2), tensor([]float32{1, -2, 3, 4}, 2, 2)} {
+			var codes quant.Codes
+			require.NoError(t, q.Quantize(&codes, x))
+			assert.Len(t, codes.Params.Shape, len(x.Shape))
+			var y quant.Tensor[float32]
+			codes.Params.Shape = nil
+			require.NoError(t, quant.Dequantize(&y, codes, 1))
+			assert.Equal(t, x.Data, y.Data)
+			p, err := quant.PiecesOf[float32](codes)
+			require.NoError(t, err)
+			clear(y.Data)
+			require.NoError(t, p.Dequantize(y.Data, p.Whole(), codes.Data, codes.Params))
+			assert.Equal(t, x.Data, y.Data)
+		}
+	}
+}
+
+// Any finite scale serves to dequantize, and any but 0 to quantize.
+func TestAnyScale(t *testing.T) {
+	codes := quant.Codes{Shape: []int{3, 2}, Data: []byte{1, 2, 3, 4, 5, 255}, Params: quant.Params{Shape: []int{3, 1}, Scale: []float32{0, -2, 0x1p-140}}}
+	want := []float32{0, 0, -6, -8, 5 * 0x1p-140, -0x1p-140}
+	var y quant.Tensor[float32]
+	require.NoError(t, quant.Dequantize(&y, codes, 1))
+	assert.Equal(t, want, y.Data)
+	p, err := quant.PiecesOf[float32](codes)
+	require.NoError(t, err)
+	clear(y.Data)
+	require.NoError(t, p.Dequantize(y.Data, p.Whole(), codes.Data, codes.Params))
+	assert.Equal(t, want, y.Data)
+
+	spec := quant.Spec{Granularity: quant.PerChannel(0)}
+	q, err := quant.NewGiven[float32](spec, quant.Weight, codes.Params)
+	require.NoError(t, err)
+	x := tensor([]float32{1, 2, 3, 4, 5, 6}, 3, 2)
+	for _, err := range []error{q.Quantize(new(quant.Codes), x), q.QuantizeValues(&y, x), q.FakeQuantize(&y, x, nil)} {
+		require.ErrorIs(t, err, quant.ErrParams)
+		require.EqualError(t, err, "quant: invalid parameters: Params.Scale[0] is 0, want another number, as elements are divided by it")
+	}
+	codes.Params.Scale[0] = -1
+	require.NoError(t, q.SetParams(codes.Params))
+	require.NoError(t, q.FakeQuantize(&y, x, nil))
+	assert.Equal(t, []float32{1, 2, 4, 4, 127 * 0x1p-140, 127 * 0x1p-140}, y.Data)
+}
+
+// What is not there is an error that names it, not a panic.
+func TestNil(t *testing.T) {
+	var none *quant.FakeQuantizer[float32]
+	q := mustNew[float32](t, `{}`, quant.Weight)
+	x, y := tensor([]float32{1}, 1), quant.Tensor[float32]{}
+	p, err := quant.NewPieces[float32](quant.Spec{}, quant.Weight, []int{1}, false)
+	require.NoError(t, err)
+	var noPieces *quant.Pieces[float32]
+	_, noParams := none.Params()
+	_, noPart := noPieces.Params(nil, quant.Part{})
+	_, noRanges := p.Params(nil, p.Whole())
+	for what, errs := range map[string][]error{
+		"FakeQuantizer": {none.FakeQuantize(&y, x, nil), none.Observe(x), none.Quantize(new(quant.Codes), x), none.QuantizeValues(&y, x),
+			none.Backward(&y, x, quant.Mask{}), none.BackwardParams(&y, new(quant.ParamGradients), x, x, 1), noParams, none.SetSchedule(quant.QATSchedule{}, 0),
+			none.LoadState(nil), none.EnableObserver(true), none.SetExportMode(true), none.SetGranularity(quant.PerTensor()),
+			none.ObserveRanges(nil, nil), none.SetParams(quant.Params{})},
+		"dst":   {q.FakeQuantize(nil, x, nil), q.Quantize(nil, x), q.QuantizeValues(nil, x), quant.Dequantize[float32](nil, quant.Codes{}, 1)},
+		"dx":    {q.Backward(nil, x, quant.Mask{}), q.BackwardParams(nil, new(quant.ParamGradients), x, x, 1)},
+		"grads": {q.BackwardParams(&y, nil, x, x, 1)},
+		"Pieces": {noPieces.Observe(new(quant.Ranges), p.Whole(), x.Data), noPieces.Quantize(nil, new(quant.Params), p.Whole(), x.Data),
+			noPieces.QuantizeBy(quant.Params{}, nil, p.Whole(), x.Data), noPieces.Dequantize(nil, p.Whole(), nil, quant.Params{}), noPart},
+		"Params": {p.Quantize(make([]byte, 1), nil, p.Whole(), x.Data)},
+		"Ranges": {p.Observe(nil, p.Whole(), x.Data), noRanges, q.ObserveRanges([]int{1}, nil)},
+	} {
+		for i, err := range errs {
+			require.ErrorIs(t, err, quant.ErrNil, "%s %d", what, i)
+			assert.EqualError(t, err, "quant: nothing is pointed to: "+what+" is nil, want a pointer to one")
+		}
+	}
+	_, err = q.Params()
+	require.ErrorIs(t, err, quant.ErrNotObserved, "nothing has changed")
+}
+
+// A DType that there is not has no size and no JSON, and is an error wherever it is used.
+func TestUnknownDType(t *testing.T) {
+	const none = quant.DType(99)
+	assert.Zero(t, none.Bits())
+	assert.Equal(t, none, none.Storage())
+	assert.False(t, none.IsFloat())
+	lo, hi := quant.Spec{DType: none}.QuantRange()
+	assert.Zero(t, lo)
+	assert.Zero(t, hi)
+	codes := quant.Codes{Spec: quant.Spec{DType: none}, Shape: []int{2}, Packed: true}
+	assert.Nil(t, codes.DataShape())
+	_, pack := codes.Pack()
+	_, unpack := codes.Unpack()
+	_, pieces := quant.PiecesOf[float32](codes)
+	_, signed := codes.Int8()
+	for _, err := range []error{pack, unpack, pieces, signed, quant.Dequantize(new(quant.Tensor[float32]), codes, 1)} {
+		require.ErrorIs(t, err, quant.ErrSpec)
+	}
+	for _, s := range []quant.Spec{{DType: none}, {Scheme: 99}, {Formulation: 99}, {ScaleDType: 99}} {
+		_, err := s.MarshalJSON()
+		require.ErrorIs(t, err, quant.ErrSpec)
+		assert.Contains(t, s.String(), "99")
+	}
 }

@@ -32,6 +32,9 @@ func (s QATSchedule) at(step int) (observer, fakeQuant bool) {
 //	err = q.LoadState(state)
 //	err = q.SetSchedule(schedule, step)
 func (q *FakeQuantizer[T]) SetSchedule(s QATSchedule, step int) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	if err := s.validate(); err != nil {
 		return err
 	}

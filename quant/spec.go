@@ -25,13 +25,16 @@ const (
 	Uint16
 )
 
-// dtypes holds what is known of each DType, by its value.
-var dtypes = [...]struct {
+// dtypeInfo is what is known of a DType.
+type dtypeInfo struct {
 	name     string
 	bits     int
 	min, max float64
 	storage  DType
-}{
+}
+
+// dtypes holds what is known of each DType, by its value.
+var dtypes = [...]dtypeInfo{
 	Int8:         {"int8", 8, -128, 127, Int8},
 	Int4:         {"int4", 4, -8, 7, Int8},
 	Int2:         {"int2", 2, -2, 1, Int8},
@@ -50,15 +53,23 @@ var dtypes = [...]struct {
 // String returns the reference's name.
 func (d DType) String() string { return enumName(d, dtypeNames) }
 
-// Bits returns the size of a code in bits: 2, 4, 6, 8 or 16.
-func (d DType) Bits() int { return dtypes[d].bits }
+// Bits returns the size of a code in bits: 2, 4, 6, 8 or 16. It is 0 for a DType that there is not.
+func (d DType) Bits() int { return d.info().bits }
+
+// info is what is known of a DType: of one that there is not, that it is itself.
+func (d DType) info() dtypeInfo {
+	if int(d) >= len(dtypes) {
+		return dtypeInfo{storage: d}
+	}
+	return dtypes[d]
+}
 
 // IsFloat tells the float formats from the integers.
 func (d DType) IsFloat() bool { return d >= Float8E4M3FN && d <= Float4E2M1FN }
 
 // Storage returns the type in which unpacked codes are kept (the reference's target_dtype): Int8, Uint8, Int16 or Uint16 for integers,
 // Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself.
-func (d DType) Storage() DType { return dtypes[d].storage }
+func (d DType) Storage() DType { return d.info().storage }
 
 // Scheme says how the observed range becomes a scale and a zero point. The zero value is Symmetric.
 type Scheme uint8
@@ -227,9 +238,9 @@ func DefaultActivationSpec() Spec {
 }
 
 // QuantRange returns the quantized range, quant_min and quant_max: of n bits, [-2^(n-1), 2^(n-1)-1] signed (without the lowest
-// with SymmetricWithClipping) and [0, 2^n-1] unsigned; of a float format, its finite range.
+// with SymmetricWithClipping) and [0, 2^n-1] unsigned; of a float format, its finite range. They are 0 for a DType that there is not.
 func (s Spec) QuantRange() (min, max float64) {
-	d := dtypes[s.DType]
+	d := s.DType.info()
 	min, max = d.min, d.max
 	if s.Scheme == SymmetricWithClipping && min < 0 {
 		min = -max
@@ -300,8 +311,8 @@ func (s Spec) algorithms(e element) (a algorithms, err error) {
 	return a, nil
 }
 
-// validateCodes is Validate for the fields that say what a code means.
-func (s Spec) validateCodes() error {
+// validateNames is Validate for the fields whose values have names.
+func (s Spec) validateNames() error {
 	switch {
 	case int(s.DType) >= len(dtypes):
 		return specError("dtype", s.DType, oneOf(dtypeNames))
@@ -311,6 +322,14 @@ func (s Spec) validateCodes() error {
 		return specError("qformulation", s.Formulation, oneOf(formulationNames))
 	case int(s.ScaleDType) >= len(scaleDTypeNames):
 		return specError("scale_dtype", s.ScaleDType, oneOf(scaleDTypeNames))
+	}
+	return nil
+}
+
+// validateCodes is Validate for the fields that say what a code means.
+func (s Spec) validateCodes() error {
+	if err := s.validateNames(); err != nil {
+		return err
 	}
 	if s.DType.IsFloat() {
 		if s.Scheme != Symmetric {

@@ -103,6 +103,9 @@ func (q *FakeQuantizer[T]) State() State {
 // missing, unknown, or of another type, shape or range than it can have is an ErrState, and leaves the quantizer as it was.
 // Given parameters are never replaced: ErrFixed.
 func (q *FakeQuantizer[T]) LoadState(s State) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.given {
@@ -152,7 +155,7 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 		l.fail(name, "in the state", "not there, as the quantizer's spec has no such tensor")
 	}
 	if l.err == nil && observed {
-		l.err = stateError(p.check(&q.format, true, 0))
+		l.err = stateError(p.check(&q.format, stated, 0))
 	}
 	if l.err != nil {
 		return l.err

@@ -6,6 +6,9 @@ func (q *FakeQuantizer[T]) observerFixed() bool { return q.given || q.observer.d
 // EnableObserver turns the observer on or off; off, the parameters stay as they are. The observer of a dynamic calculator cannot be
 // turned off, and given parameters have none that can be turned on: ErrFixed.
 func (q *FakeQuantizer[T]) EnableObserver(on bool) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.observerFixed() && on != q.observerOn {
@@ -46,6 +49,9 @@ func (q *FakeQuantizer[T]) Disabled() bool { return q.disabled.Load() }
 // SetExportMode turns export mode on or off; on, no pass moves the parameters, whatever the observer's switch says.
 // A dynamic calculator has nothing to export: ErrFixed.
 func (q *FakeQuantizer[T]) SetExportMode(on bool) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if on && q.observer.dynamic {
@@ -57,6 +63,9 @@ func (q *FakeQuantizer[T]) SetExportMode(on bool) error {
 
 // SetGranularity changes the granularity, before the first tensor is observed; then it is an ErrFixed.
 func (q *FakeQuantizer[T]) SetGranularity(g Granularity) error {
+	if q == nil {
+		return missing("FakeQuantizer")
+	}
 	if err := g.validate(); err != nil {
 		return err
 	}
