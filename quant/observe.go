@@ -47,6 +47,9 @@ func (o *observer) update(first int, low, high []float32) {
 				next := o.calculator.Next(running[i], seen, o.round)
 				seen = Range{min(o.round(next.Min), 0), max(o.round(next.Max), 0)}
 			}
+			if seen.Min != seen.Min || seen.Max != seen.Max { // which of the NaNs there are depends on the machine
+				seen.Min, seen.Max = oneNaN(seen.Min), oneNaN(seen.Max)
+			}
 			running[i], low[i], high[i] = seen, seen.Min, seen.Max
 		}
 	}

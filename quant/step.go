@@ -23,6 +23,7 @@ type Group struct {
 type QuantizeStep interface {
 	// Quantize writes the value of x[i]'s code to codes[i], for a float format as the value rather than its bits, and whether
 	// its gradient passes, 1 or 0, to mask[i]. All elements are of group g. They come in row-major order.
+	// A value that is no code is made the nearest one, in all that comes of it, and a mask that is not 0 is made 1.
 	Quantize(codes []float32, mask []byte, x []float32, g Group)
 }
 

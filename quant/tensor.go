@@ -154,13 +154,21 @@ func widen[T kernels.Float](dst []float32, src []T) {
 	}
 }
 
-// nan returns a NaN.
+// oneNaN returns x, or the NaN that the kernels have.
+func oneNaN(x float32) float32 {
+	if x != x {
+		return math.Float32frombits(0x7FC00000)
+	}
+	return x
+}
+
+// nan returns the NaN that the kernels have.
 func nan[T kernels.Float]() (x T) {
 	switch x := any(&x).(type) {
 	case *float32:
-		*x = float32(math.NaN())
+		*x = math.Float32frombits(0x7FC00000)
 	case *float16.Float16:
-		*x = float16.NaN()
+		*x = 0x7E00 // as the kernels have it
 	case *bf16.BFloat16:
 		*x = bf16.NaN
 	}

@@ -67,6 +67,9 @@ func (p *pass[T]) fakeQuantizeBySteps(b *bench[T], lo, hi int) {
 		p.encodeBySteps(p.step, b, buf, at)
 		p.decode(p.y[at:][:n], buf, at)
 		keepNaN(p.y[at:][:n], b.stepped)
+		for i, m := range b.mask[:n] {
+			b.mask[i] = min(m, 1)
+		}
 		switch p.mask.Kind {
 		case ByteMask:
 			copy(p.mask.Data[at:], b.mask[:n])
