@@ -2,6 +2,7 @@ package quant
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -166,7 +167,13 @@ func (l *stateLoader) histogram(e element, ranges []Range) (h histogram) {
 	keys := l.words(histogramKeys, "U16", 2, []int{n})
 	counts := l.take(calculatorPrefix+histogramCounts, "I64", 8, []int{n})
 	nan := l.take(calculatorPrefix+histogramNaN, "I64", 8, []int{})
-	if l.err != nil || len(keys) == 0 && len(ranges) == 0 {
+	if l.err != nil {
+		return h
+	}
+	if len(ranges) == 0 { // before the first pass
+		if count := binary.LittleEndian.Uint64(nan); count != 0 || len(keys) > 0 {
+			l.fail(calculatorPrefix+histogramNaN, fmt.Sprintf("%d, with %d bins", count, len(keys)), "nothing counted, as nothing was observed")
+		}
 		return h
 	}
 	h.begin(e)
