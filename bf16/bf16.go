@@ -2,6 +2,7 @@ package bf16
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"strconv"
 
@@ -101,3 +102,8 @@ func (x BFloat16) Compare(y BFloat16) int { return cmp.Compare(x.Float32(), y.Fl
 // String returns the shortest decimal number that float32 reads as x; "NaN",
 // "+Inf" and "-Inf" for these.
 func (x BFloat16) String() string { return strconv.FormatFloat(float64(x.Float32()), 'g', -1, 32) }
+
+// Format prints the code for the verbs of integers (%x, %d, %b, ...), the value for those of floats, and String's text for the others.
+func (x BFloat16) Format(s fmt.State, verb rune) {
+	minifloat.Format(s, verb, uint64(x), x.Float32(), x.String())
+}

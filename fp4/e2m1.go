@@ -2,6 +2,7 @@ package fp4
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"strconv"
 
@@ -90,3 +91,8 @@ func (x E2M1) Compare(y E2M1) int { return cmp.Compare(x.Float32(), y.Float32())
 
 // String returns the value in decimal, as in "-0.5".
 func (x E2M1) String() string { return strconv.FormatFloat(float64(x.Float32()), 'g', -1, 32) }
+
+// Format prints the code for the verbs of integers (%x, %d, %b, ...), the value for those of floats, and String's text for the others.
+func (x E2M1) Format(s fmt.State, verb rune) {
+	minifloat.Format(s, verb, uint64(x), x.Float32(), x.String())
+}

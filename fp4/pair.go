@@ -1,5 +1,11 @@
 package fp4
 
+import (
+	"fmt"
+
+	"github.com/lowbit-go/lowbit/internal/minifloat"
+)
+
 // Pair is two E2M1 numbers in a byte: the first in the low nibble, the second
 // in the high one. That is how tensors of float4 are stored (torch calls it
 // float4_e2m1fn_x2, safetensors F4).
@@ -27,3 +33,9 @@ func (p Pair) Bits() uint8 { return uint8(p) }
 
 // String returns the two values, as in "[0.5 -6]".
 func (p Pair) String() string { return "[" + p.Low().String() + " " + p.High().String() + "]" }
+
+// Format prints the byte for the verbs of integers (%x, %d, %b, ...), the values for those of floats, and String's text for the others.
+func (p Pair) Format(s fmt.State, verb rune) {
+	low, high := p.Float32()
+	minifloat.Format(s, verb, uint64(p), [2]float32{low, high}, p.String())
+}

@@ -2,6 +2,7 @@ package fp6
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
@@ -73,3 +74,8 @@ func (x E3M2) Compare(y E3M2) int { return cmp.Compare(x.Float32(), y.Float32())
 
 // String returns the value in decimal, as in "-0.5".
 func (x E3M2) String() string { return text(x.Float32()) }
+
+// Format prints the code for the verbs of integers (%x, %d, %b, ...), the value for those of floats, and String's text for the others.
+func (x E3M2) Format(s fmt.State, verb rune) {
+	minifloat.Format(s, verb, uint64(x), x.Float32(), x.String())
+}

@@ -2,6 +2,7 @@ package fp8
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
@@ -115,3 +116,8 @@ func (x E4M3B11FNUZ) Compare(y E4M3B11FNUZ) int { return cmp.Compare(x.Float32()
 
 // String returns the shortest decimal number that float32 reads as x, "NaN" for the NaN.
 func (x E4M3B11FNUZ) String() string { return text(x.Float32()) }
+
+// Format prints the code for the verbs of integers (%x, %d, %b, ...), the value for those of floats, and String's text for the others.
+func (x E4M3B11FNUZ) Format(s fmt.State, verb rune) {
+	minifloat.Format(s, verb, uint64(x), x.Float32(), x.String())
+}

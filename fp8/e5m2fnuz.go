@@ -2,6 +2,7 @@ package fp8
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/lowbit-go/lowbit/internal/minifloat"
 )
@@ -114,3 +115,8 @@ func (x E5M2FNUZ) Compare(y E5M2FNUZ) int { return cmp.Compare(x.Float32(), y.Fl
 
 // String returns the shortest decimal number that float32 reads as x, "NaN" for the NaN.
 func (x E5M2FNUZ) String() string { return text(x.Float32()) }
+
+// Format prints the code for the verbs of integers (%x, %d, %b, ...), the value for those of floats, and String's text for the others.
+func (x E5M2FNUZ) Format(s fmt.State, verb rune) {
+	minifloat.Format(s, verb, uint64(x), x.Float32(), x.String())
+}

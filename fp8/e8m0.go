@@ -2,6 +2,7 @@ package fp8
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 
 	"github.com/lowbit-go/lowbit/internal/minifloat"
@@ -148,3 +149,8 @@ func (x E8M0) Compare(y E8M0) int { return cmp.Compare(x.Float32(), y.Float32())
 // String returns the shortest decimal number that float32 reads as x, "NaN" for
 // the NaN.
 func (x E8M0) String() string { return text(x.Float32()) }
+
+// Format prints the code for the verbs of integers (%x, %d, %b, ...), the value for those of floats, and String's text for the others.
+func (x E8M0) Format(s fmt.State, verb rune) {
+	minifloat.Format(s, verb, uint64(x), x.Float32(), x.String())
+}

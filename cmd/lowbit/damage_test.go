@@ -141,7 +141,6 @@ func TestDamagedParameters(t *testing.T) {
 		change tensor
 		words  []string
 	}{
-		"scale":      {of("w.scale", content.tensors["w.scale"].dtype, []int{1}, float32(-1)), []string{"Scale", "-1"}},
 		"zero point": {of("w.zero_point", content.tensors["w.zero_point"].dtype, []int{1}, int8(8)), []string{"ZeroPoint", "8"}},
 	} {
 		var tensors []tensor
