@@ -128,8 +128,12 @@ func (c Companion) encode(data []byte, p quant.Params) error {
 	le := binary.LittleEndian
 	if c.Suffix == zeroPointSuffix {
 		for i, z := range p.ZeroPoint {
-			data[i] = uint8(z)
-			if back := c.integer(data[i]); back != z {
+			if c.DType.Bits() == 16 {
+				le.PutUint16(data[2*i:], uint16(z))
+			} else {
+				data[i] = uint8(z)
+			}
+			if back := c.integer(data, i); back != z {
 				return fmt.Errorf("zero point %d is not one of %v", z, c.DType)
 			}
 		}
@@ -166,11 +170,7 @@ func (c Companion) decode(p *quant.Params, data []byte, n int) {
 	if c.Suffix == zeroPointSuffix {
 		p.ZeroPoint = slices.Grow(p.ZeroPoint, n)[:n]
 		for i := range p.ZeroPoint {
-			if c.DType == safetensors.I32 {
-				p.ZeroPoint[i] = int32(le.Uint32(data[4*i:]))
-			} else {
-				p.ZeroPoint[i] = c.integer(data[i])
-			}
+			p.ZeroPoint[i] = c.integer(data, i)
 		}
 		return
 	}
@@ -191,10 +191,18 @@ func (c Companion) decode(p *quant.Params, data []byte, n int) {
 	}
 }
 
-// integer is the zero point in a byte.
-func (c Companion) integer(b byte) int32 {
-	if c.DType == safetensors.I8 {
-		return int32(int8(b))
+// integer is a zero point.
+func (c Companion) integer(data []byte, i int) int32 {
+	le := binary.LittleEndian
+	switch c.DType {
+	case safetensors.I8:
+		return int32(int8(data[i]))
+	case safetensors.U8:
+		return int32(data[i])
+	case safetensors.I16:
+		return int32(int16(le.Uint16(data[2*i:])))
+	case safetensors.U16:
+		return int32(le.Uint16(data[2*i:]))
 	}
-	return int32(b)
+	return int32(le.Uint32(data[4*i:]))
 }

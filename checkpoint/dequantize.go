@@ -50,6 +50,9 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 	default:
 		dtype = t.dtype
 	}
+	if l, ok := t.layout.(*own); ok {
+		return l.dequantizer(t, dtype)
+	}
 	switch dtype {
 	case safetensors.F32:
 		return rows[float32]{t}, nil
@@ -61,9 +64,21 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 	return nil, fmt.Errorf("checkpoint: cannot dequantize to %v, want F32, F16 or BF16", dtype)
 }
 
-// Metadata keeps the metadata.
+// Metadata keeps the metadata, but for what it says of tensors that are no longer quantized.
 func (d Dequantization) Metadata(f *safetensors.File, kept func(string) bool) (map[string]string, error) {
-	return f.Metadata(), nil
+	records, err := ReadRecords(f)
+	if err != nil || records == nil {
+		return f.Metadata(), err
+	}
+	for name := range records {
+		if !kept(name) {
+			delete(records, name)
+		}
+	}
+	if len(records) == 0 {
+		records = nil
+	}
+	return records.Metadata(f.Metadata())
 }
 
 // Config drops the quantization_config, unless some tensor stays quantized.

@@ -17,6 +17,7 @@
 //	awq                 4 bits, gemm                                                        (q - z) * s
 //	bitsandbytes        nf4, fp4, nested too; int8                                          table[q] * absmax; q * SCB * (1/127)
 //	gguf                every type that package gguf dequantizes                            as package gguf has it
+//	lowbit              Lowbit's own, as described below                                    quant.Dequantize
 //
 // Products and sums are computed in float32, each rounded by itself, from left to right, and the result is rounded once to the type that is
 // asked for, half to even. Only what is asked for is read, by position; a shard is never loaded.
@@ -26,8 +27,8 @@
 //
 // # Converting
 //
-// A Job says what becomes of each tensor: Dequantization gives the plain model back, CompressedTensors quantizes to the layout that vLLM and
-// transformers load. NewPlan makes a Plan of it, a pure function of the input's headers: the header of each output shard, and pieces whose
-// runs cover it exactly. Plan.WriteFile and Plan.WriteFolder carry it out, whole or not at all; whoever has workers of his own takes the
+// A Job says what becomes of each tensor: Dequantization gives the plain model back, Quantization quantizes to Lowbit's own layout,
+// CompressedTensors to the one that vLLM and transformers load. NewPlan makes a Plan of it, a pure function of the input's headers: the
+// header of each output shard, and pieces whose runs cover it exactly. Plan.WriteFile and Plan.WriteFolder carry it out, whole or not at all; whoever has workers of his own takes the
 // pieces and calls Plan.Do.
 package checkpoint

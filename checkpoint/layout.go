@@ -5,10 +5,11 @@
 //	codes                            type              shape
 //	int8, and narrower unpacked      I8                that of the tensor
 //	uint8, and narrower unpacked     U8                that of the tensor
+//	int16, uint16                    I16, U16          that of the tensor
 //	float8_e4m3fn, float8_e5m2       F8_E4M3, F8_E5M2  that of the tensor
 //	float4_e2m1fn_x2 unpacked        F8_E4M3           that of the tensor
 //	float4_e2m1fn_x2 packed          F4                that of the tensor, whose last axis is even
-//	int4, int2, uint4, uint2 packed  U8                the last axis in bytes, each row padded with zeros; [1] for a scalar
+//	int6, int4, int2, unsigned, packed U8                the last axis in bytes, each row padded with zeros; [1] for a scalar
 //
 // In a packed byte the first code has the lowest bits. Beside T lies what its formula needs, one value per group, shaped as the number of
 // groups along each axis of T:

@@ -16,6 +16,7 @@ const (
 	methodGPTQ  = "gptq"
 	methodAWQ   = "awq"
 	methodBNB   = "bitsandbytes"
+	methodOwn   = "lowbit" // which no config.json names
 )
 
 // resolver finds out which stored tensors make which tensor.
@@ -27,8 +28,12 @@ type resolver struct {
 // resolve makes the tensors of what is stored.
 func (c *Checkpoint) resolve() error {
 	r := &resolver{c, map[string]*Tensor{}}
+	if err := r.resolveOwn(); err != nil {
+		return err
+	}
 	q := c.config.quant
 	switch {
+	case q == nil && len(r.claimed) > 0:
 	case q == nil:
 		r.resolveFP8(&quantConfig{Method: methodFP8, WeightBlockSize: []int{128, 128}})
 		r.resolveMXFP4()

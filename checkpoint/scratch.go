@@ -10,6 +10,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -37,6 +38,7 @@ func lend[E element](m *memory, n int) []E {
 // scratch is the memory of one call.
 type scratch struct {
 	stored, codes, bytes, values, scale, zero, minval, table, column, gathered memory
+	groups                                                                     quant.Params
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

@@ -191,6 +191,8 @@ func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
 		err = readInt8Rows(l, s, dst, first)
 	case *ggufBlocks:
 		err = readGGUF(l, s, dst, first)
+	case *own:
+		err = readOwn(l, s, dst, first*cols)
 	}
 	if err == nil {
 		return nil

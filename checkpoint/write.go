@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -215,6 +216,7 @@ type output struct {
 	writer  *safetensors.Writer
 	writing sync.Mutex // the file system takes one write to a file at a time
 	left    atomic.Int64
+	whole   atomic.Bool // it has appeared
 }
 
 // run writes the shards to files of those names, "" for those that are there.
@@ -226,6 +228,12 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 		task Task
 	}
 	jobs := make(chan job)
+	wanted := 0
+	for _, path := range paths {
+		if path != "" {
+			wanted++
+		}
+	}
 	var workers sync.WaitGroup
 	var opened []*output
 	defer func() {
@@ -259,7 +267,7 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 			opened = append(opened, out)
 			out.left.Store(int64(len(out.Pieces)))
 			if len(out.Pieces) == 0 {
-				if err := w.Commit(); err != nil {
+				if err := out.commit(); err != nil {
 					return err
 				}
 			}
@@ -279,7 +287,19 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 		cancel(err)
 	}
 	workers.Wait()
+	if err == nil && len(opened) == wanted && !slices.ContainsFunc(opened, func(out *output) bool { return !out.whole.Load() }) {
+		return nil // whatever has happened since: the files are there
+	}
 	return context.Cause(ctx)
+}
+
+// commit makes the file appear.
+func (o *output) commit() error {
+	if err := o.writer.Commit(); err != nil {
+		return err
+	}
+	o.whole.Store(true)
+	return nil
 }
 
 // do does a piece. Who does the last one of a shard makes it appear.
@@ -303,8 +323,8 @@ func (p *Plan) do(s *Scratch, out *output, task Task, progress func(string, int6
 	if progress != nil {
 		progress(task.Tensor, bytes)
 	}
-	if out.left.Add(-1) == 0 {
-		return out.writer.Commit()
+	if out.left.Add(-1) > 0 {
+		return nil
 	}
-	return nil
+	return out.commit()
 }

@@ -197,10 +197,7 @@ func (p *Pieces[T]) Parts(most int) iter.Seq[Part] {
 		if size == 0 {
 			return
 		}
-		unit := lcm(p.tiling.apart, p.grain())
-		if p.lines.padded {
-			unit = lcm(p.tiling.apart, p.lines.length)
-		}
+		unit := p.Unit()
 		n := max(1, most/unit)
 		for first := 0; first < size; {
 			part := p.part(first, min(size-first, n*unit))
@@ -210,6 +207,29 @@ func (p *Pieces[T]) Parts(most int) iter.Seq[Part] {
 			first += part.Len
 		}
 	}
+}
+
+// Unit is the least number of elements that make a part: Parts yields multiples of it, but for the last. It is 0 for an empty tensor.
+func (p *Pieces[T]) Unit() int {
+	switch {
+	case p.tiling.size == 0:
+		return 0
+	case p.lines.padded:
+		return lcm(p.tiling.apart, p.lines.length)
+	}
+	return lcm(p.tiling.apart, p.grain())
+}
+
+// Piece returns n elements from the one called first on as a piece by itself, with all groups that it takes. Its codes must fill whole bytes,
+// as those of whole rows do.
+func (p *Pieces[T]) Piece(first, n int) (Part, error) {
+	if first < 0 || n < 1 || first > p.tiling.size-n {
+		return Part{}, shapeError("Part", []int{first, n}, "elements of the tensor, which has %d", p.tiling.size)
+	}
+	if !p.aligned(first, n) {
+		return Part{}, shapeError("Part", []int{first, n}, "elements whose codes fill whole bytes")
+	}
+	return p.part(first, n), nil
 }
 
 // Whole returns the tensor as one part.

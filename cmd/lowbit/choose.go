@@ -8,24 +8,32 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/quant"
-	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// What quantize writes.
+const (
+	toLowbit = "lowbit"
+	toGGUF   = "gguf"
+	toCT     = "compressed-tensors"
 )
 
 // choice says what becomes of which tensor: one of the three is given.
 type choice struct {
-	Preset presetFlag `placeholder:"NAME" help:"How to quantize matrices of weights, by name: lowbit presets lists them."`
+	Preset string     `placeholder:"NAME" help:"How to quantize matrices of weights, by name: lowbit presets lists them."`
 	Spec   specFlag   `placeholder:"JSON" help:"How to quantize floating-point tensors of any rank: JSON, or @FILE."`
 	Recipe recipeFlag `placeholder:"FILE" help:"How to quantize which tensors: a JSON list of {\"match\": RE, \"preset\": NAME} or \"spec\": {...} or \"keep\": true. The first that matches decides."`
 }
 
-// check makes sure that exactly one is given, and that it is for weights.
+// check makes sure that exactly one is given, and that there is such a thing.
 func (c *choice) check() error {
 	given := 0
-	for _, set := range []bool{c.Preset.name != "", c.Spec.set, c.Recipe.set} {
+	for _, set := range []bool{c.Preset != "", c.Spec.set, c.Recipe.set} {
 		if set {
 			given++
 		}
@@ -41,75 +49,151 @@ func (c *choice) check() error {
 			return usagef("--spec: %w", plain(err))
 		}
 	}
+	if c.Preset != "" && len(readers(c.Preset)) == 0 {
+		return usagef("--preset: %w", noPreset(c.Preset))
+	}
 	return nil
 }
 
-// way is how a tensor is quantized.
-type way struct {
-	spec quant.Spec
-	pack bool
-	name string // of the preset
+// noPreset says that there is no preset of that name.
+func noPreset(name string) error {
+	all := slices.Concat(quant.Presets(), checkpoint.CompressedTensorsPresets(), ggufPresets())
+	return fmt.Errorf("is %q, want one of those that lowbit presets lists: %s", name, strings.Join(all, " "))
 }
 
-// keptByPresets matches what presets leave alone: norms, embeddings, the head and the routers of mixtures of experts.
-var keptByPresets = regexp.MustCompile(`norm|embed|lm_head|router|gate\.weight`)
+// readers lists what a preset of that name can be written to.
+func readers(preset string) (to []string) {
+	if slices.Contains(quant.Presets(), preset) {
+		to = append(to, toLowbit)
+	}
+	if slices.Contains(checkpoint.CompressedTensorsPresets(), preset) {
+		to = append(to, toCT)
+	}
+	if slices.Contains(ggufPresets(), preset) {
+		to = append(to, toGGUF)
+	}
+	return to
+}
 
-// of returns how a tensor is quantized; nil if it is kept.
-func (c *choice) of(info safetensors.Info, s *selection) *way {
-	if !checkpoint.Quantizable(info.DType) || !s.selects(info.Name) {
-		return nil
+// ggufPresets are the names of the presets of package gguf.
+func ggufPresets() (names []string) {
+	for _, p := range gguf.Presets() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// wants makes sure that a preset can be written to what is wanted.
+func wants(preset, to string) error {
+	if !slices.Contains(readers(preset), to) {
+		return fmt.Errorf("%q is not a preset of %s, see lowbit presets", preset, to)
+	}
+	return nil
+}
+
+// forLowbit says how a tensor is quantized to Lowbit's own layout.
+func (c *choice) forLowbit(s *selection, pack bool) (func(t *checkpoint.Tensor) *checkpoint.Choice, error) {
+	preset := func(name string) (*checkpoint.Choice, error) {
+		if err := wants(name, toLowbit); err != nil {
+			return nil, err
+		}
+		spec, err := quant.Preset(name)
+		return &checkpoint.Choice{Spec: spec, Pack: true}, err
 	}
 	switch {
+	case c.Spec.set:
+		choice := &checkpoint.Choice{Spec: c.Spec.Spec, Pack: pack}
+		return func(t *checkpoint.Tensor) *checkpoint.Choice {
+			if s.selects(t.Name()) {
+				return choice
+			}
+			return nil
+		}, nil
 	case c.Recipe.set:
-		for i := range c.Recipe.rules {
-			if r := &c.Recipe.rules[i]; r.match.MatchString(info.Name) {
-				return r.way
+		choices := make([]*checkpoint.Choice, len(c.Recipe.rules))
+		for i, r := range c.Recipe.rules {
+			var err error
+			switch {
+			case r.preset != "":
+				choices[i], err = preset(r.preset)
+			case !r.keep:
+				choices[i] = &checkpoint.Choice{Spec: r.spec, Pack: pack}
+			}
+			if err != nil {
+				return nil, usagef("--recipe: rule %d: %w", i+1, err)
 			}
 		}
-		return nil
-	case c.Spec.set:
-		return &way{spec: c.Spec.Spec}
+		return func(t *checkpoint.Tensor) *checkpoint.Choice {
+			if i := c.Recipe.find(t.Name()); i >= 0 && s.selects(t.Name()) {
+				return choices[i]
+			}
+			return nil
+		}, nil
 	}
-	if info.Shape.Rank() != 2 {
-		return nil
-	}
-	if s.none() && (!strings.HasSuffix(info.Name, "weight") || keptByPresets.MatchString(info.Name)) {
-		return nil
-	}
-	return &c.Preset.way
-}
-
-// presetFlag is a preset, by name.
-type presetFlag struct{ way }
-
-// UnmarshalText reads the flag's value.
-func (f *presetFlag) UnmarshalText(text []byte) (err error) {
-	w, err := preset(string(text))
-	if err == nil {
-		f.way = *w
-	}
-	return err
-}
-
-// preset finds a preset.
-func preset(name string) (*way, error) {
-	spec, err := quant.Preset(name)
+	choice, err := preset(c.Preset)
 	if err != nil {
-		return nil, fmt.Errorf("is %q, want one of those that lowbit presets lists: %s", name, strings.Join(quant.Presets(), " "))
+		return nil, usagef("--preset: %w", err)
 	}
-	return &way{spec: spec, pack: true, name: name}, nil
+	return func(t *checkpoint.Tensor) *checkpoint.Choice {
+		if s.takesMatrix(t) {
+			return choice
+		}
+		return nil
+	}, nil
+}
+
+// forCT says by which preset compressed-tensors are made, and of which tensors.
+func (c *choice) forCT(s *selection) (preset string, selected func(t *checkpoint.Tensor) bool, err error) {
+	if c.Preset != "" {
+		if err := wants(c.Preset, toCT); err != nil {
+			return "", nil, usagef("--preset: %w", err)
+		}
+		return c.Preset, s.takesMatrix, nil
+	}
+	if c.Spec.set {
+		return "", nil, usagef("--spec: compressed-tensors are made by --preset or --recipe")
+	}
+	for i, r := range c.Recipe.rules {
+		switch {
+		case r.keep:
+			continue
+		case r.preset == "":
+			return "", nil, usagef("--recipe: rule %d: spec: compressed-tensors are made by presets", i+1)
+		case preset != "" && preset != r.preset:
+			return "", nil, usagef("--recipe: rule %d: is for %s, but another for %s: a compressed-tensors checkpoint has one of them", i+1, r.preset, preset)
+		}
+		if err := wants(r.preset, toCT); err != nil {
+			return "", nil, usagef("--recipe: rule %d: %w", i+1, err)
+		}
+		preset = r.preset
+	}
+	if preset == "" {
+		return "", nil, usagef("--recipe: no rule names a preset")
+	}
+	return preset, func(t *checkpoint.Tensor) bool {
+		i := c.Recipe.find(t.Name())
+		return i >= 0 && !c.Recipe.rules[i].keep && s.selects(t.Name())
+	}, nil
 }
 
 // recipeFlag is a recipe, by the name of its file.
 type recipeFlag struct {
 	rules []rule
+	text  string
 	set   bool
 }
 
 // rule says what becomes of the tensors whose name matches.
 type rule struct {
-	match *regexp.Regexp
-	way   *way // nil: they are kept
+	match  *regexp.Regexp
+	preset string     // one of the three
+	spec   quant.Spec // if the others are not given
+	keep   bool
+}
+
+// find returns the number of the rule for a tensor, -1 if there is none.
+func (f *recipeFlag) find(name string) int {
+	return slices.IndexFunc(f.rules, func(r rule) bool { return r.match.MatchString(name) })
 }
 
 // UnmarshalText reads the flag's value, and the file that it names.
@@ -125,7 +209,7 @@ func (f *recipeFlag) UnmarshalText(text []byte) error {
 	if f.rules, err = parseRecipe(content); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	f.set = true
+	f.text, f.set = string(content), true
 	return nil
 }
 
@@ -180,25 +264,23 @@ func (r *rule) parse(text []byte) error {
 	return nil
 }
 
-func (r *rule) parseWay(f objectField) error {
+func (r *rule) parseWay(f objectField) (err error) {
 	switch f.name {
 	case "preset":
-		var name string
-		if err := json.Unmarshal(f.value, &name); err != nil {
+		if err := json.Unmarshal(f.value, &r.preset); err != nil {
 			return err
 		}
-		w, err := preset(name)
-		r.way = w
-		return err
-	case "spec":
-		spec, err := quant.ParseSpec(f.value)
-		if err == nil {
-			_, err = quant.New[float32](spec, quant.Weight)
+		if len(readers(r.preset)) == 0 {
+			return noPreset(r.preset)
 		}
-		r.way = &way{spec: spec}
+		return nil
+	case "spec":
+		if r.spec, err = quant.ParseSpec(f.value); err == nil {
+			_, err = quant.New[float32](r.spec, quant.Weight)
+		}
 		return err
 	}
-	if string(f.value) != "true" {
+	if r.keep = string(f.value) == "true"; !r.keep {
 		return fmt.Errorf("is %s, want true", f.value)
 	}
 	return nil
@@ -250,4 +332,23 @@ func (s *selection) none() bool { return s.Include.Regexp == nil && s.Exclude.Re
 // selects tells whether a tensor of that name is selected.
 func (s *selection) selects(name string) bool {
 	return (s.Include.Regexp == nil || s.Include.MatchString(name)) && (s.Exclude.Regexp == nil || !s.Exclude.MatchString(name))
+}
+
+// takesMatrix tells whether a preset takes a tensor: a matrix of weights, or, if anything is said, a matrix that is selected.
+func (s *selection) takesMatrix(t *checkpoint.Tensor) bool {
+	if s.none() {
+		return checkpoint.IsWeight(t)
+	}
+	return len(t.Shape()) == 2 && s.selects(t.Name())
+}
+
+// text tells one selection from another.
+func (s *selection) text() string {
+	re := func(p pattern) string {
+		if p.Regexp == nil {
+			return ""
+		}
+		return p.String()
+	}
+	return fmt.Sprintf("include %q exclude %q", re(s.Include), re(s.Exclude))
 }

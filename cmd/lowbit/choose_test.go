@@ -25,8 +25,8 @@ func TestPresets(t *testing.T) {
 		lowbit(t, "quantize", "--pack", "--spec", spec.String(), "-o", want, in)
 		assert.Equal(t, load(t, want), load(t, codes), name)
 	}
-	assert.Regexp(t, `(?m)^int4-g32 +4\.500 +lowbit +\{"dtype":"int4"`, listed)
-	assert.Regexp(t, `(?m)^uint4-g64 +4\.500 +lowbit +\{"dtype":"uint4"`, listed)
+	assert.Regexp(t, `(?m)^int4-g32 +lowbit +4\.500 +Lowbit +\{"dtype":"int4"`, listed)
+	assert.Regexp(t, `(?m)^uint4-g64 +lowbit +4\.500 +Lowbit +\{"dtype":"uint4"`, listed)
 }
 
 // A preset takes matrices of weights; --include and --exclude decide instead, among matrices; a spec takes whatever they leave.
@@ -55,7 +55,7 @@ func TestSelection(t *testing.T) {
 		{[]string{"--preset", "int8", "--include", "embed|w1|conv|ids"}, "model.embed_tokens.weight experts.w1"},
 		{[]string{"--preset", "int8", "--exclude", "layers|w1"}, "model.embed_tokens.weight lm_head.weight"},
 		{[]string{"--spec", int8Spec, "--exclude", "layers|head"}, "model.embed_tokens.weight experts.w1 conv.weight vector.weight"},
-		{[]string{"--recipe", recipe, "--exclude", "layers"}, "model.embed_tokens.weight=int4 lm_head.weight=int4 conv.weight=int8 vector.weight=int4"},
+		{[]string{"--recipe", recipe, "--exclude", "layers"}, "model.embed_tokens.weight=U8 lm_head.weight=U8 conv.weight=I8 vector.weight=U8"},
 	} {
 		text := works(t, append(append([]string{"quantize", "--dry-run"}, c.args...), in)...)
 		var got []string
@@ -66,7 +66,7 @@ func TestSelection(t *testing.T) {
 		}
 		want := c.want
 		if !strings.Contains(want, "=") {
-			want = strings.ReplaceAll(want, " ", "=int8 ") + "=int8"
+			want = strings.ReplaceAll(want, " ", "=I8 ") + "=I8"
 		}
 		assert.Equal(t, want, strings.Join(got, " "), c.args)
 		works(t, append(append([]string{"quantize", "-o", out}, c.args...), in)...)

@@ -10,28 +10,39 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-// compareCommand is lowbit compare: how the tensors of two files differ.
+// compareCommand is lowbit compare: how the tensors of two checkpoints differ.
 type compareCommand struct {
 	JSON bool   `name:"json" help:"Print JSON."`
-	A    string `arg:"" name:"A" help:"File to read, the one that is taken as exact."`
-	B    string `arg:"" name:"B" help:"File to hold against it."`
+	A    string `arg:"" name:"A" help:"File, index or folder to read, the one that is taken as exact."`
+	B    string `arg:"" name:"B" help:"File, index or folder to hold against it."`
 }
 
-// Run compares tensor by tensor and piece by piece. Metadata and the order of tensors make no difference.
+// Run compares tensor by tensor and piece by piece. What is quantized is compared by its values. Metadata and the order of tensors make no
+// difference.
 func (c *compareCommand) Run(t *tool) error {
-	var files files
-	defer files.close()
-	a, b := files.open(c.A), files.open(c.B)
-	if files.err != nil {
-		return files.err
+	a, err := openModel(c.A)
+	if err != nil {
+		return err
 	}
+	defer a.close()
+	b, err := openModel(c.B)
+	if err != nil {
+		return err
+	}
+	defer b.close()
 	total := int64(0)
-	for _, info := range a.Tensors() {
-		if _, ok := b.Lookup(info.Name); ok {
-			total += int64(info.Elements())
+	for _, name := range a.names {
+		x, _ := a.find(name)
+		if _, ok := b.find(name); ok {
+			total += int64(elements(x.shape))
 		}
 	}
 	bar := newProgress(t.stderr, "compare", total, false)
@@ -42,7 +53,10 @@ func (c *compareCommand) Run(t *tool) error {
 		out = comparisonJSON(t.stdout)
 	}
 	count, differ := 0, 0
-	add := func(name string) error {
+	for i, name := range slices.Concat(a.names, b.names) {
+		if _, ok := a.find(name); ok && i >= len(a.names) {
+			continue
+		}
 		bar.name(name)
 		r, err := job.compare(name)
 		if err != nil {
@@ -52,18 +66,8 @@ func (c *compareCommand) Run(t *tool) error {
 		if !r.Equal {
 			differ++
 		}
-		return out.add(r)
-	}
-	for _, info := range a.Tensors() {
-		if err := add(info.Name); err != nil {
+		if err := out.add(r); err != nil {
 			return err
-		}
-	}
-	for _, info := range b.Tensors() {
-		if _, ok := a.Lookup(info.Name); !ok {
-			if err := add(info.Name); err != nil {
-				return err
-			}
 		}
 	}
 	bar.end()
@@ -227,33 +231,32 @@ func tensorCount(n int) string {
 type compareJob struct {
 	*crew
 	progress *progress // counts elements
-	a, b     *safetensors.File
+	a, b     *model
 	benches  pool[compareBench]
 }
 
 // compare compares the tensors of a name.
 func (j *compareJob) compare(name string) (*comparison, error) {
-	x, inA := j.a.Lookup(name)
-	y, inB := j.b.Lookup(name)
+	x, inA := j.a.find(name)
+	y, inB := j.b.find(name)
 	c := &comparison{Name: name}
 	if inA {
-		c.A = &operand{DType: x.DType.String(), Shape: x.Shape.Dims()}
+		c.A = &operand{DType: x.dtype, Shape: x.shape}
 	}
 	if inB {
-		c.B = &operand{DType: y.DType.String(), Shape: y.Shape.Dims()}
+		c.B = &operand{DType: y.dtype, Shape: y.shape}
 	}
-	if !inA || !inB || x.Shape != y.Shape {
+	if !inA || !inB || !slices.Equal(x.shape, y.shape) {
 		return c, nil
 	}
 	d, err := j.measure(x, y)
 	if err != nil {
 		return nil, err
 	}
-	if x.DType == y.DType {
+	if x.plain == y.plain || x.plain == 0 && checkpoint.Quantizable(y.plain) || y.plain == 0 && checkpoint.Quantizable(x.plain) {
 		c.Differ, c.Equal = &d.bits, d.bits == 0
 	}
-	c.numbers = c.Equal || numeric(x.DType) && numeric(y.DType)
-	if c.numbers {
+	if c.numbers = c.Equal || x.numeric() && y.numeric(); c.numbers {
 		c.setNumbers(d)
 	}
 	return c, nil
@@ -334,15 +337,22 @@ func (d *difference) compare(v, w float64) {
 const comparePiece = 1 << 17
 
 // measure compares two tensors of the same shape. The pieces are summed up in their order, whichever worker had them.
-func (j *compareJob) measure(x, y safetensors.Info) (sum difference, err error) {
-	n := int64(x.Elements())
-	pieces := make([]difference, (n+comparePiece-1)/comparePiece)
-	err = j.each(n, comparePiece, func(off, n int64) error {
+func (j *compareJob) measure(x, y *comparand) (sum difference, err error) {
+	n, piece := int64(elements(x.shape)), int64(comparePiece)
+	if x.plain == 0 || y.plain == 0 { // which are read by rows
+		row := int64(1)
+		if len(x.shape) > 0 {
+			row = max(1, int64(x.shape[len(x.shape)-1]))
+		}
+		piece = max(1, comparePiece/row) * row
+	}
+	pieces := make([]difference, (n+piece-1)/piece)
+	err = j.each(n, piece, func(off, n int64) error {
 		bench := j.benches.get()
 		defer j.benches.put(bench)
 		j.progress.add(n)
 		var err error
-		pieces[off/comparePiece], err = bench.compare(j.a, j.b, x, y, off, n)
+		pieces[off/piece], err = bench.compare(x, y, off, n)
 		return err
 	})
 	for i := range pieces {
@@ -354,37 +364,95 @@ func (j *compareJob) measure(x, y safetensors.Info) (sum difference, err error) 
 // compareBench is the workbench of one worker.
 type compareBench struct {
 	bytes  [2][]byte
+	floats [2][]float32
 	values [2][]float64
+	narrow memory
 }
 
-func (c *compareBench) compare(a, b *safetensors.File, x, y safetensors.Info, off, n int64) (d difference, err error) {
-	for i, side := range []struct {
-		f    *safetensors.File
-		info safetensors.Info
-	}{{a, x}, {b, y}} {
-		bits := int64(side.info.DType.Bits())
+func (c *compareBench) compare(x, y *comparand, off, n int64) (d difference, err error) {
+	comparable := x.numeric() && y.numeric()
+	for i, side := range []*comparand{x, y} {
+		if side.plain == 0 {
+			c.floats[i] = slices.Grow(c.floats[i][:0], int(n))[:n]
+			if err := side.rows(c.floats[i], int(off)/max(1, side.shape[len(side.shape)-1])); err != nil {
+				return d, err
+			}
+			continue
+		}
+		bits := int64(side.plain.Bits())
 		c.bytes[i] = slices.Grow(c.bytes[i][:0], int(n*bits/8))[:n*bits/8]
-		if err := side.f.ReadTensor(side.info.Name, c.bytes[i], off*bits/8); err != nil {
+		if err := side.raw(c.bytes[i], off*bits/8); err != nil {
 			return d, err
 		}
 	}
-	comparable := numeric(x.DType) && numeric(y.DType)
-	if same := x.DType == y.DType; same && bytes.Equal(c.bytes[0], c.bytes[1]) && !comparable {
+	switch {
+	case x.plain == 0 && y.plain == 0:
+		d.bits = differingValues(c.floats[0], c.floats[1])
+	case x.plain == 0:
+		d.bits = c.differingBytes(0, y.plain)
+	case y.plain == 0:
+		d.bits = c.differingBytes(1, x.plain)
+	case x.plain != y.plain:
+	case bytes.Equal(c.bytes[0], c.bytes[1]) && !comparable:
 		return d, nil
-	} else if same {
-		d.bits = differing(x.DType.Bits(), c.bytes[0], c.bytes[1])
+	default:
+		d.bits = differing(x.plain.Bits(), c.bytes[0], c.bytes[1])
 	}
 	if !comparable {
 		return d, nil
 	}
-	for i, t := range []safetensors.DType{x.DType, y.DType} {
+	for i, side := range []*comparand{x, y} {
 		c.values[i] = slices.Grow(c.values[i][:0], int(n))[:n]
-		values(c.values[i], t, c.bytes[i])
+		if side.plain != 0 {
+			values(c.values[i], side.plain, c.bytes[i])
+			continue
+		}
+		for k, v := range c.floats[i] {
+			c.values[i][k] = float64(v)
+		}
 	}
 	for i, v := range c.values[0] {
 		d.compare(v, c.values[1][i])
 	}
 	return d, nil
+}
+
+// differingBytes rounds the values of a side that is quantized to the other's type, and counts those whose bits differ.
+func (c *compareBench) differingBytes(side int, t safetensors.DType) int {
+	floats := c.floats[side]
+	switch t {
+	case safetensors.F16:
+		half := lend[float16.Float16](&c.narrow, len(floats))
+		kernels.EncodeFloat16(half, floats)
+		kernels.DecodeFloat16(floats, half)
+	case safetensors.BF16:
+		half := lend[bf16.BFloat16](&c.narrow, len(floats))
+		kernels.EncodeBFloat16(half, floats)
+		kernels.DecodeBFloat16(floats, half)
+	case safetensors.F32:
+	default:
+		return 0
+	}
+	other := slices.Grow(c.values[0][:0], len(floats))[:len(floats)]
+	c.values[0] = other
+	values(other, t, c.bytes[1-side])
+	count := 0
+	for i, v := range floats {
+		if w := float32(other[i]); math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
+			count++
+		}
+	}
+	return count
+}
+
+// differingValues counts the elements whose bits differ.
+func differingValues(a, b []float32) (count int) {
+	for i, v := range a {
+		if math.Float32bits(v) != math.Float32bits(b[i]) {
+			count++
+		}
+	}
+	return count
 }
 
 // differing counts the elements of so many bits whose bits differ.

@@ -70,8 +70,8 @@ func TestMissingAndRefusedFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(sharded, []byte(`{}`), 0o666))
 	for path, words := range map[string][]string{
 		filepath.Join(dir, "nowhere"): {"nowhere", "no such file"},
-		dir:                           {dir, "is a directory"},
-		sharded:                       {sharded, "sharded"},
+		dir:                           {dir, "weight_map"},
+		sharded:                       {sharded, "weight_map"},
 	} {
 		for _, command := range commands {
 			fails(t, exitFailed, words, append(command, "-o", filepath.Join(dir, "out"), path)...)

@@ -152,7 +152,7 @@ func TestFakeQuantCollisions(t *testing.T) {
 		if suffix == ".grad" {
 			args = append(args, "--grad", in)
 		}
-		fails(t, exitFailed, []string{in, `tensor "w"`, "w" + suffix}, append(args, "-o", out, in)...)
+		fails(t, exitFailed, []string{in, `tensor "w`, "w" + suffix}, append(args, "-o", out, in)...)
 	}
 	assert.Empty(t, entries(t, dir))
 	// A name that is not written is free.

@@ -5,18 +5,28 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-// open opens a file to read.
-func open(path string) (*safetensors.File, error) {
+// open opens what safetensors lie in: a file, an index or a folder.
+func open(path string) (*checkpoint.Checkpoint, error) {
 	if path == "" {
-		return nil, errors.New("the name of a file to read is empty")
+		return nil, errNoName
 	}
-	if strings.HasSuffix(filepath.Base(path), ".index.json") {
-		return nil, &safetensors.Error{File: path, Err: errors.New("sharded checkpoints are not supported, name one of their shards")}
+	return checkpoint.Open(path)
+}
+
+// openFile opens one file to read.
+func openFile(path string) (*safetensors.File, error) {
+	in, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	in.Close()
+	if in.Kind() != checkpoint.File {
+		return nil, &safetensors.Error{File: path, Err: errors.New("is a sharded checkpoint, want one file")}
 	}
 	return safetensors.Open(path)
 }
@@ -32,7 +42,7 @@ func (f *files) open(path string) *safetensors.File {
 	if f.err != nil {
 		return nil
 	}
-	file, err := open(path)
+	file, err := openFile(path)
 	if err != nil {
 		f.err = err
 		return nil

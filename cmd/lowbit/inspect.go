@@ -5,66 +5,142 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/quant"
 )
 
-// inspectCommand is lowbit inspect: what the header of a file says.
+// inspectCommand is lowbit inspect: what the headers of a checkpoint say.
 type inspectCommand struct {
-	File string `arg:"" name:"FILE" help:"File to read."`
+	JSON bool   `name:"json" help:"Print JSON."`
+	File string `arg:"" name:"IN" help:"File, index or folder to read."`
 }
 
 // Run prints metadata and tensors; of quantized ones, how.
 func (c *inspectCommand) Run(t *tool) error {
-	f, err := open(c.File)
+	if is, err := isGGUF(c.File); err != nil {
+		return err
+	} else if is {
+		return inspectGGUF(t, c.File, c.JSON)
+	}
+	in, err := open(c.File)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	done, err := checkpoint.ReadRecords(f)
-	if err != nil {
+	defer in.Close()
+	if err := in.Err(); err != nil {
 		return err
 	}
-
-	fmt.Fprintf(t.stdout, "%s: tensors %d, data %s\n", cut(printable(c.File), 150), len(f.Tensors()), byteText(size(f.Tensors())))
-	metadata := f.Metadata()
-	for _, key := range slices.Sorted(maps.Keys(metadata)) {
-		if key != checkpoint.RecordsKey {
-			fmt.Fprintln(t.stdout, cut(cut(printable(key), 80)+": "+printable(metadata[key]), mostColumns))
+	if c.JSON {
+		return inspectJSON(t, in)
+	}
+	tensors, bytes := 0, int64(0)
+	for _, f := range in.Shards() {
+		tensors += len(f.Tensors())
+		bytes += size(f.Tensors())
+	}
+	about := ""
+	if method := in.Method(); method != "" {
+		about = fmt.Sprintf(", quantized by %s, %.3f bits per weight of what is", method, bitsPerWeight(in))
+	}
+	fmt.Fprintf(t.stdout, "%s: tensors %d, data %s%s\n", cut(printable(c.File), 120), tensors, byteText(bytes), about)
+	if len(in.Shards()) > 1 || in.Kind() != checkpoint.File {
+		for _, f := range in.Shards() {
+			fmt.Fprintln(t.stdout, cut(fmt.Sprintf("%s: tensors %d, data %s", printable(filepath.Base(f.Name())), len(f.Tensors()), byteText(size(f.Tensors()))), mostColumns))
 		}
 	}
+	if len(in.Shards()) > 0 {
+		metadata := in.Shards()[0].Metadata()
+		for _, key := range slices.Sorted(maps.Keys(metadata)) {
+			if key != checkpoint.RecordsKey {
+				fmt.Fprintln(t.stdout, cut(cut(printable(key), 80)+": "+printable(metadata[key]), mostColumns))
+			}
+		}
+	}
+	if err := printSpecs(t, in); err != nil {
+		return err
+	}
+	if tensors == 0 {
+		return nil
+	}
+	fmt.Fprintln(t.stdout)
+	columns := []column{{head: "TENSOR", most: 68}, {head: "DTYPE", most: 12}, {head: "SHAPE", most: 26}, {head: ">ELEMENTS", most: 16}, {head: ">BYTES", most: 16}, {head: "QUANTIZED", most: 52}}
+	if in.Method() == "" {
+		columns = columns[:5]
+	}
+	list := newTable(t.stdout, columns...)
+	for _, tensor := range in.Tensors() {
+		for i, p := range tensor.Parts() {
+			cells := []string{printable(p.Name), p.DType.String(), p.Shape.String(), strconv.Itoa(p.Elements()), strconv.FormatInt(p.Size, 10)}
+			if in.Method() != "" {
+				how := ""
+				if i == 0 && tensor.Quantized() {
+					how = schemeText(tensor)
+				}
+				cells = append(cells, how)
+			}
+			list.add(cells...)
+		}
+	}
+	return list.flush()
+}
+
+// printSpecs prints the specs of Lowbit's own tensors.
+func printSpecs(t *tool, in *checkpoint.Checkpoint) error {
 	specs := make(map[string]bool)
-	for _, r := range done {
-		specs[specText(r.Spec)] = true
+	for _, f := range in.Shards() {
+		records, err := checkpoint.ReadRecords(f)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			specs[specText(r.Spec)] = true
+		}
 	}
 	for _, spec := range slices.Sorted(maps.Keys(specs)) {
 		fmt.Fprintln(t.stdout, cut("quantized by: "+spec, mostColumns))
 	}
-	if len(f.Tensors()) == 0 {
-		return nil
+	return nil
+}
+
+// schemeText says how a tensor is quantized.
+func schemeText(t *checkpoint.Tensor) string {
+	s := t.Scheme()
+	text := s.Format
+	if s.Method != "lowbit" {
+		text = s.Method + " " + s.Format
 	}
-	fmt.Fprintln(t.stdout)
-	columns := []column{{head: "TENSOR", most: 72}, {head: "DTYPE", most: 12}, {head: "SHAPE", most: 32}, {head: ">ELEMENTS", most: 20}, {head: ">BYTES", most: 20}, {head: "QUANTIZED", most: 34}}
-	if done == nil {
-		columns = columns[:5]
+	text += fmt.Sprintf(" from %v %s, %.3f bits", t.DType(), shapeText(t.Shape()), tensorBits(t))
+	if scale, ok := t.Part(checkpoint.Scale); ok {
+		text += fmt.Sprintf(", scales %v %v", scale.DType, scale.Shape)
 	}
-	list := newTable(t.stdout, columns...)
-	for _, info := range f.Tensors() {
-		cells := []string{printable(info.Name), info.DType.String(), info.Shape.String(), strconv.Itoa(info.Elements()), strconv.FormatInt(info.Size, 10)}
-		if done != nil {
-			how := ""
-			if r, ok := done[info.Name]; ok {
-				how = fmt.Sprintf("%v from %s %s", r.Spec.DType, r.DType, r.Shape)
-			}
-			cells = append(cells, how)
+	return text
+}
+
+// tensorBits counts the bits per weight of a tensor, with all that belongs to it.
+func tensorBits(t *checkpoint.Tensor) float64 {
+	bytes := int64(0)
+	for _, p := range t.Parts() {
+		bytes += p.Size
+	}
+	return 8 * float64(bytes) / float64(max(1, t.Elements()))
+}
+
+// bitsPerWeight counts those of all tensors that are quantized.
+func bitsPerWeight(in *checkpoint.Checkpoint) float64 {
+	bits, weights := 0.0, 0.0
+	for _, t := range in.Tensors() {
+		if t.Quantized() {
+			bits += tensorBits(t) * float64(t.Elements())
+			weights += float64(t.Elements())
 		}
-		list.add(cells...)
 	}
-	return list.flush()
+	return bits / max(1, weights)
 }
 
 // specText prints the fields of a spec that are not what they are by default.
@@ -91,4 +167,128 @@ func specText(s quant.Spec) string {
 		}
 	}
 	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// inspection is what inspect --json prints of a tensor.
+type inspection struct {
+	Name      string         `json:"name"`
+	DType     string         `json:"dtype"`
+	Shape     []int          `json:"shape"`
+	Elements  int            `json:"elements"`
+	Bytes     int64          `json:"bytes"`
+	Quantized *schemeDetails `json:"quantized,omitempty"`
+}
+
+type schemeDetails struct {
+	Method        string      `json:"method"`
+	Format        string      `json:"format"`
+	Bits          int         `json:"bits"`
+	BitsPerWeight float64     `json:"bits_per_weight"`
+	Parts         []partEntry `json:"parts"`
+}
+
+type partEntry struct {
+	Name  string `json:"name"`
+	Role  string `json:"role"`
+	DType string `json:"dtype"`
+	Shape []int  `json:"shape"`
+}
+
+// inspectJSON prints an object, a line for each tensor.
+func inspectJSON(t *tool, in *checkpoint.Checkpoint) error {
+	kinds := map[checkpoint.Kind]string{checkpoint.File: "file", checkpoint.Index: "index", checkpoint.Folder: "folder"}
+	var shards []map[string]any
+	for _, f := range in.Shards() {
+		shards = append(shards, map[string]any{"name": filepath.Base(f.Name()), "tensors": len(f.Tensors()), "bytes": size(f.Tensors()), "metadata": f.Metadata()})
+	}
+	head := map[string]any{"path": in.Path(), "kind": kinds[in.Kind()], "shards": shards}
+	if method := in.Method(); method != "" {
+		head["method"], head["bits_per_weight"] = method, bitsPerWeight(in)
+	}
+	return writeInspection(t, head, func(yield func(inspection) bool) {
+		for _, tensor := range in.Tensors() {
+			i := inspection{Name: tensor.Name(), DType: tensor.DType().String(), Shape: tensor.Shape(), Elements: tensor.Elements()}
+			var parts []partEntry
+			for _, p := range tensor.Parts() {
+				i.Bytes += p.Size
+				parts = append(parts, partEntry{p.Name, string(p.Role), p.DType.String(), p.Shape.Dims()})
+			}
+			if tensor.Quantized() {
+				s := tensor.Scheme()
+				i.Quantized = &schemeDetails{s.Method, s.Format, s.Bits, tensorBits(tensor), parts}
+			}
+			if !yield(i) {
+				return
+			}
+		}
+	})
+}
+
+// inspectGGUFJSON prints the same of a GGUF.
+func inspectGGUFJSON(t *tool, f *gguf.File, bits float64) error {
+	type pair struct {
+		Key   string `json:"key"`
+		Value any    `json:"value"`
+	}
+	metadata := []pair{}
+	for _, kv := range f.Metadata() {
+		value := kv.Value
+		if n, ok := listLen(value); ok && n > 64 {
+			value = valueText(value)
+		}
+		switch v := value.(type) {
+		case float32, float64: // JSON has no NaN
+			value = fmt.Sprint(v)
+		case []float32, []float64:
+			value = fmt.Sprint(v)
+		}
+		metadata = append(metadata, pair{kv.Key, value})
+	}
+	head := map[string]any{"path": f.Name(), "kind": "gguf", "version": f.Version(), "bits_per_weight": bits, "metadata": metadata}
+	return writeInspection(t, head, func(yield func(inspection) bool) {
+		for _, info := range f.Tensors() {
+			shape := info.Shape
+			if shape == nil {
+				shape = []int{}
+			}
+			if !yield(inspection{Name: info.Name, DType: info.Type.String(), Shape: shape, Elements: info.Elements(), Bytes: info.Size}) {
+				return
+			}
+		}
+	})
+}
+
+func writeInspection(t *tool, head map[string]any, tensors func(func(inspection) bool)) error {
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(t.stdout, "%s,\n\"tensors\": [", strings.TrimSuffix(string(text), "}")); err != nil {
+		return err
+	}
+	before := "\n"
+	for i := range tensors {
+		line, err := json.Marshal(i)
+		if err == nil {
+			_, err = fmt.Fprintf(t.stdout, "%s%s", before, line)
+		}
+		if err != nil {
+			return err
+		}
+		before = ",\n"
+	}
+	_, err = fmt.Fprint(t.stdout, "\n]}\n")
+	return err
+}
+
+// dtypeText is how inspect and compare name the type of a tensor.
+func dtypeText(t *checkpoint.Tensor) string {
+	if !t.Quantized() {
+		return t.DType().String()
+	}
+	s := t.Scheme()
+	if s.Method == "lowbit" {
+		return s.Format
+	}
+	return s.Method + " " + s.Format
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -16,23 +17,38 @@ var presetShape = safetensors.ShapeOf(4096, 4096)
 
 // Run prints each preset with its bits per weight, what reads the result, and its spec.
 func (c *presetsCommand) Run(t *tool) error {
-	list := newTable(t.stdout, column{head: "PRESET", most: 16}, column{head: ">BITS/WEIGHT", most: 12}, column{head: "READ BY", most: 24}, column{head: "SPEC", most: 140})
+	list := newTable(t.stdout, column{head: "PRESET", most: 16}, column{head: "TO", most: 20}, column{head: ">BITS/WEIGHT", most: 12}, column{head: "READ BY", most: 32}, column{head: "SPEC", most: 400})
 	for _, name := range quant.Presets() {
-		w, err := preset(name)
+		spec, err := quant.Preset(name)
 		if err != nil {
 			return err
 		}
-		groups, err := w.spec.Granularity.Groups(presetShape.Dims(), quant.Weight)
+		groups, err := spec.Granularity.Groups(presetShape.Dims(), quant.Weight)
 		if err != nil {
 			return err
 		}
-		r := checkpoint.Record{Spec: w.spec, DType: safetensors.BF16, Shape: presetShape, Packed: w.spec.DType.Bits() < 8}
+		r := checkpoint.Record{Spec: spec, DType: safetensors.BF16, Shape: presetShape, Packed: spec.DType.Bits() < 8}
 		bits := float64(r.Bits(safetensors.ShapeOf(groups...).Elements())) / float64(presetShape.Elements())
-		list.add(name, fmt.Sprintf("%.3f", bits), "lowbit", specText(w.spec))
+		list.add(name, toLowbit, fmt.Sprintf("%.3f", bits), "Lowbit", specText(spec))
+	}
+	for _, name := range checkpoint.CompressedTensorsPresets() {
+		list.add(name, toCT, ctBits[name], "vLLM, transformers", "")
+	}
+	for _, p := range gguf.Presets() {
+		bits := fmt.Sprintf("%.3f", 8*float64(p.Base.BlockBytes())/float64(p.Base.BlockLen()))
+		if _, err := gguf.ParseType(p.Name); err != nil {
+			bits = ">= " + bits
+		}
+		list.add(p.Name, toGGUF, bits, "llama.cpp", "")
 	}
 	if err := list.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(t.stdout, "\nbits per weight of a bfloat16 matrix of %v, with its scales\n", presetShape)
+	_, err := fmt.Fprintf(t.stdout, "\nbits per weight of a bfloat16 matrix of %v, with its scales; a mix has more where its rules say so\n", presetShape)
 	return err
+}
+
+// ctBits are the bits per weight of such a matrix in compressed-tensors.
+var ctBits = map[string]string{
+	"w8a8": "8.004", "w4a16": "4.125", "w4a16-asym": "4.156", "fp8-dynamic": "8.004", "fp8-block": "8.001", "nvfp4": "4.500", "mxfp4": "4.250",
 }

@@ -2,36 +2,31 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/checkpoint"
-	"github.com/lowbit-go/lowbit/kernels"
-	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // quantizeCommand is lowbit quantize: codes and parameters in the place of weights.
 type quantizeCommand struct {
 	choice        `embed:""`
+	To            *string `enum:"lowbit,gguf,compressed-tensors" placeholder:"FORMAT" help:"What to write: lowbit, gguf or compressed-tensors; by default gguf if IN is one, else what the preset is for."`
 	selection     `embed:""`
 	nonFiniteFlag `embed:""`
-	Pack          bool    `help:"Pack codes of less than a byte, as presets do."`
-	DryRun        bool    `help:"Show what each tensor would become, and write nothing."`
-	Output        *string `short:"o" placeholder:"OUT" help:"File to write."`
-	In            string  `arg:"" name:"IN" help:"File to read."`
+	Pack          bool     `help:"Pack codes of less than a byte, as presets do."`
+	Pure          bool     `help:"To gguf: the same type for every tensor that is quantized."`
+	IMatrix       fileFlag `name:"imatrix" placeholder:"FILE" help:"To gguf: importance matrix of llama.cpp."`
+	DryRun        bool     `help:"Show what each tensor would become, and write nothing."`
+	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left."`
+	Output        *string  `short:"o" placeholder:"OUT" help:"File or folder to write."`
+	In            string   `arg:"" name:"IN" help:"File, index or folder to read."`
 }
 
-// quantizeJob is the command at work.
-type quantizeJob struct {
-	*quantizeCommand
-	*stream
-	log *slog.Logger
-}
-
-// Run quantizes piece by piece, so that memory holds a few of them at a time.
+// Run plans what becomes of each tensor, and carries it out.
 func (c *quantizeCommand) Run(t *tool) error {
 	if err := c.check(); err != nil {
 		return err
@@ -39,193 +34,169 @@ func (c *quantizeCommand) Run(t *tool) error {
 	if c.Output == nil && !c.DryRun {
 		return usagef("missing flags: --output=OUT")
 	}
-	var files files
-	defer files.close()
-	in := files.open(c.In)
-	if files.err != nil {
-		return files.err
+	to := toLowbit
+	switch is, err := isGGUF(c.In); {
+	case err != nil:
+		return err
+	case c.To != nil:
+		to = *c.To
+	case is:
+		to = toGGUF
+	case c.Preset != "":
+		to = readers(c.Preset)[0]
 	}
-	plan, err := c.plan(in)
+	if to == toGGUF {
+		return c.toGGUF(t)
+	}
+	if c.Pure || c.IMatrix != "" {
+		return usagef("--pure and --imatrix: are for --to gguf")
+	}
+	in, err := open(c.In)
 	if err != nil {
 		return err
 	}
-	plans := []*shardPlan{plan}
+	defer in.Close()
+	if method := in.Method(); method != "" {
+		return &safetensors.Error{File: in.Path(), Err: fmt.Errorf("is quantized already, by %s: dequantize it first", method)}
+	}
+	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
+	job, err := c.job(t, to, odd)
+	if err != nil {
+		return err
+	}
+	plan, err := checkpoint.NewPlan(in, job, pieceSize)
+	if err != nil {
+		return err
+	}
 	log := newLogger(t.stderr)
-	if chosen(plans) == 0 {
-		log.Warn("no tensor is selected", "file", in.Name())
+	warnOfPlan(log, plan)
+	if !odd.any && plan.Converted() == 0 {
+		log.Warn("no tensor is selected", "file", in.Path())
 	}
 	if c.DryRun {
-		return c.dryRun(t, plans)
+		return dryRun(t, plan)
 	}
-	out, err := safetensors.Create(*c.Output, plan.metadata, plan.tensors)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	before, after := plan.sizes()
-	j := &quantizeJob{c, t.newStream("quantize", before, after), log}
-	defer j.end()
-	if err := j.shard(plan, out); err != nil {
-		return err
-	}
-	return j.commit(&files, out)
+	write := t.newWriting("quantize", *c.Output, plan)
+	write.folder = to == toCT || in.Kind() != checkpoint.File
+	write.restart = c.Restart
+	return write.run(func() {
+		for _, change := range plan.Changes {
+			if o := odd.of[change.Tensor]; o != nil {
+				o.warn(log, change.Tensor.Name())
+			}
+		}
+	})
 }
 
-// plan says what becomes of a file that is not quantized yet.
-func (c *quantizeCommand) plan(in *safetensors.File) (*shardPlan, error) {
-	records, err := checkpoint.ReadRecords(in)
+// job is what the command does to safetensors.
+func (c *quantizeCommand) job(t *tool, to string, odd *oddTensors) (checkpoint.Job, error) {
+	name := fmt.Sprintf("%s preset %q spec %v recipe %q pack %v %s", to, c.Preset, c.Spec.Spec, c.Recipe.text, c.Pack, c.selection.text())
+	if to == toCT {
+		preset, selected, err := c.forCT(&c.selection)
+		if err != nil {
+			return nil, err
+		}
+		return checkpoint.NewCompressedTensors(preset, selected, name)
+	}
+	choose, err := c.forLowbit(&c.selection, c.Pack)
 	if err != nil {
 		return nil, err
 	}
-	if len(records) > 0 {
-		return nil, &safetensors.Error{File: in.Name(), Err: errors.New("is quantized already, by lowbit: dequantize it first")}
+	noting := func(t *checkpoint.Tensor) *checkpoint.Choice {
+		choice := choose(t)
+		odd.any = odd.any || choice != nil
+		return choice
 	}
-	return c.planShard(in, inFile(in))
+	return &checkpoint.Quantization{Choose: noting, Name: name, NonFinite: odd.found, Stop: t.interrupted}, nil
 }
 
-// shard does all of a file, and waits until that is done.
-func (j *quantizeJob) shard(p *shardPlan, out *safetensors.Writer) error {
-	for _, s := range p.steps {
-		var err error
-		j.progress.name(s.info.Name)
-		if s.warn != "" {
-			j.log.Warn(s.warn, s.attrs...)
+// interrupted is an error once the user has interrupted.
+func (t *tool) interrupted() error {
+	if t.ctx.Err() != nil {
+		return errInterrupted
+	}
+	return nil
+}
+
+// oddTensors are those in which not all elements are finite.
+type oddTensors struct {
+	*nonFiniteFlag
+	any bool // tensor is selected
+	mu  sync.Mutex
+	of  map[*checkpoint.Tensor]*oddities
+}
+
+// found is told of a piece of one.
+func (o *oddTensors) found(t *checkpoint.Tensor, nans, infinities, first int) error {
+	if o.NonFinite == "error" {
+		what := "an infinity"
+		if nans > 0 && infinities == 0 {
+			what = "NaN"
+		} else if nans > 0 {
+			what = "NaN or an infinity"
 		}
+		return &safetensors.Error{File: t.Parts()[0].File.Name(), Tensor: t.Name(), Err: fmt.Errorf("element %d is %s, and --non-finite is error", first, what)}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	count := o.of[t]
+	if count == nil {
+		count = new(oddities)
+		o.of[t] = count
+	}
+	count.nans.Add(int64(nans))
+	count.infinities.Add(int64(infinities))
+	return nil
+}
+
+// warnOfPlan says which tensors are kept although they were selected.
+func warnOfPlan(log *slog.Logger, plan *checkpoint.Plan) {
+	for _, change := range plan.Changes {
+		if change.Kept != "" {
+			log.Warn(change.Kept, "tensor", change.Tensor.Name(), "shape", shapeText(change.Tensor.Shape()))
+		}
+	}
+}
+
+// dryRun prints what would become of the tensors.
+func dryRun(t *tool, plan *checkpoint.Plan) error {
+	list := newTable(t.stdout, column{head: "TENSOR", most: 68}, column{head: "DTYPE", most: 12}, column{head: "SHAPE", most: 26}, column{head: "BECOMES", most: 46},
+		column{head: ">BYTES BEFORE", most: 18}, column{head: ">AFTER", most: 18})
+	for _, c := range plan.Changes {
+		becomes := "kept"
 		switch {
-		case s.record == nil:
-			err = j.copy(out, p.in, s.info)
-		case s.info.DType == safetensors.F32:
-			err = quantizeTensor[float32](j, p.in, out, s)
-		case s.info.DType == safetensors.F16:
-			err = quantizeTensor[float16.Float16](j, p.in, out, s)
-		case s.info.DType == safetensors.BF16:
-			err = quantizeTensor[bf16.BFloat16](j, p.in, out, s)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := j.wait(); err != nil {
-		return err
-	}
-	for _, s := range p.steps {
-		s.odd.warn(j.log, s.info.Name)
-	}
-	return nil
-}
-
-// quantizeTensor begins to write a tensor's codes and parameters.
-func quantizeTensor[T kernels.Float](j *quantizeJob, in *safetensors.File, out *safetensors.Writer, s *step) error {
-	p, err := quant.NewPieces[T](s.record.Spec, quant.Weight, s.info.Shape.Dims(), s.record.Packed)
-	if err != nil {
-		return inTensor(in, s.info.Name, err)
-	}
-	t := quantizeTask[T]{j, in, out, s, p}
-	for part := range p.Parts(pieceLen[T]()) {
-		if fits[T](j.stream, part) || s.record.Spec.Searches() {
-			err = j.do(func(b *workbench) error { return t.quantize(b, part) })
-		} else {
-			err = t.quantizeLong(part)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// quantizeTask is a tensor to quantize.
-type quantizeTask[T kernels.Float] struct {
-	*quantizeJob
-	in     *safetensors.File
-	out    *safetensors.Writer
-	step   *step
-	pieces *quant.Pieces[T]
-}
-
-// quantize does a whole part.
-func (t *quantizeTask[T]) quantize(b *workbench, part quant.Part) error {
-	x, codes, err := t.read(b, part, 1)
-	if err != nil {
-		return err
-	}
-	if err := lookFor(&t.nonFiniteFlag, &t.step.odd, t.in, t.step.info.Name, x, part.First); err != nil {
-		return err
-	}
-	if err := t.pieces.Quantize(codes, &b.params, part, x); err != nil {
-		return inTensor(t.in, t.step.info.Name, err)
-	}
-	if err := put(t.stream, t.out, t.step.info.Name, codes, int64(part.Byte)); err != nil {
-		return err
-	}
-	return t.writeParameters(b.params, part)
-}
-
-// quantizeLong does a part that memory is not to hold: it is read to be observed, unless its parameters are fixed, and once more to be
-// quantized.
-func (t *quantizeTask[T]) quantizeLong(part quant.Part) error {
-	var ranges quant.Ranges
-	times := int64(1)
-	if !t.pieces.Fixed() {
-		times = 2
-		for piece := range t.pieces.Cut(part, pieceLen[T]()) {
-			if err := t.do(func(b *workbench) error {
-				x, _, err := t.read(b, piece, times)
-				if err != nil {
-					return err
-				}
-				if err := t.pieces.Observe(&ranges, piece, x); err != nil {
-					return inTensor(t.in, t.step.info.Name, err)
-				}
-				return nil
-			}); err != nil {
-				return err
+		case c.Kept != "":
+			becomes = "kept: " + c.Kept
+		case c.Converted:
+			becomes = c.Outputs[0].DType.String()
+			for _, o := range c.Outputs[1:] {
+				becomes += " " + o.DType.String()
 			}
 		}
-		if err := t.wait(); err != nil {
-			return err
-		}
+		list.add(printable(c.Tensor.Name()), c.Tensor.DType().String(), shapeText(c.Tensor.Shape()), becomes, fmt.Sprint(c.Before), fmt.Sprint(c.After))
 	}
-	params, err := t.pieces.Params(&ranges, part)
-	if err != nil {
-		return inTensor(t.in, t.step.info.Name, err)
-	}
-	if err := t.writeParameters(params, part); err != nil {
+	if err := list.flush(); err != nil {
 		return err
 	}
-	for piece := range t.pieces.Cut(part, pieceLen[T]()) {
-		if err := t.do(func(b *workbench) error {
-			x, codes, err := t.read(b, piece, times)
-			if err != nil {
-				return err
-			}
-			if err := lookFor(&t.nonFiniteFlag, &t.step.odd, t.in, t.step.info.Name, x, piece.First); err != nil {
-				return err
-			}
-			if err := t.pieces.QuantizeBy(params, codes, piece, x); err != nil {
-				return inTensor(t.in, t.step.info.Name, err)
-			}
-			return put(t.stream, t.out, t.step.info.Name, codes, int64(piece.Byte))
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeParameters writes the parameters of a part.
-func (t *quantizeTask[T]) writeParameters(p quant.Params, part quant.Part) error {
-	err := t.step.record.WriteParams(p, part.Group, func(suffix string, data []byte, off int64) error {
-		return putRaw(t.stream, t.out, t.step.info.Name+suffix, data, off)
-	})
-	if err != nil && !errors.As(err, new(*safetensors.Error)) {
-		return inTensor(t.in, t.step.info.Name, err)
-	}
+	_, err := fmt.Fprintf(t.stdout, "\n%d bytes would become %d; nothing is written\n", plan.Before, plan.After)
 	return err
 }
 
-// read reads elements, as it does so many times, and lends memory for their codes.
-func (t *quantizeTask[T]) read(b *workbench, piece quant.Part, times int64) (x []T, codes []uint8, err error) {
-	x, codes = lend[T](&b.in, piece.Len), lend[uint8](&b.out, piece.Bytes)
-	return x, codes, getAgain(t.stream, t.in, t.step.info.Name, x, int64(piece.First)*sizeOf[T](), times)
+// isGGUF tells whether a file is a GGUF, by its first bytes.
+func isGGUF(path string) (bool, error) {
+	stat, err := os.Stat(path)
+	if err != nil || !stat.Mode().IsRegular() {
+		return false, nil // whoever opens it says what is wrong
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, &safetensors.Error{File: path, Err: withoutPath(err)}
+	}
+	defer f.Close()
+	var head [4]byte
+	n, _ := f.ReadAt(head[:], 0)
+	return string(head[:n]) == "GGUF", nil
 }
+
+// errNoName says that the name of a file is empty.
+var errNoName = errors.New("the name of a file to read is empty")

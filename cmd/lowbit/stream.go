@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -69,7 +67,7 @@ func (s *stream) commit(files *files, out *safetensors.Writer, others ...*safete
 			return err
 		}
 	}
-	closing := s.closing(out.Name())
+	closing := closingPlace(s.tool, out.Name())
 	for i, w := range writers {
 		if err := w.Commit(); err != nil {
 			for _, there := range writers[:i] {
@@ -79,12 +77,7 @@ func (s *stream) commit(files *files, out *safetensors.Writer, others ...*safete
 		}
 	}
 	s.progress.end()
-	seconds, rate := time.Since(s.begun).Seconds(), ""
-	if bytes := s.before + s.after; bytes > 0 {
-		rate = fmt.Sprintf(", %.3g GB/s read and written", float64(bytes)/1e9/seconds)
-	}
-	// OUT is there: that nobody hears of it is no failure.
-	fmt.Fprintf(closing, "%s: %d bytes to %d in %.3g s%s\n", s.what, s.before, s.after, seconds, rate)
+	closingLine(closing, s.what, s.before, s.after, time.Since(s.begun))
 	return nil
 }
 
@@ -94,23 +87,6 @@ func size(tensors []safetensors.Info) (n int64) {
 		n += t.Size
 	}
 	return n
-}
-
-// closing is where the closing line goes: standard output, unless it is OUT, or OUT may end up in it as a device does.
-func (s *stream) closing(out string) io.Writer {
-	info, err := os.Stat(out)
-	if err != nil {
-		return s.stdout // OUT is a new file
-	}
-	if !info.Mode().IsRegular() {
-		return s.stderr
-	}
-	if f, ok := s.stdout.(*os.File); ok {
-		if stdout, err := f.Stat(); err == nil && os.SameFile(stdout, info) {
-			return s.stderr
-		}
-	}
-	return s.stdout
 }
 
 // pieceLen is the number of elements of a piece.

@@ -151,9 +151,8 @@ func TestStreamFailures(t *testing.T) {
 			for n := int64(1); ; n += 3 {
 				interrupted := &whenAsked{Context: context.Background(), n: n, do: func() error { return context.Canceled }}
 				r := lowbitUntil(t, interrupted, append(command, "--workers", "2", "-o", out)...)
-				if interrupted.asked.Load() < n {
-					require.Equal(t, exitOK, r.status, r.stderr)
-					require.Greater(t, n, int64(4), "there were several pieces")
+				if r.status == exitOK {
+					require.Greater(t, n, int64(3), "there were several pieces")
 					require.NoError(t, os.Remove(out))
 					break
 				}
@@ -167,6 +166,11 @@ func TestStreamFailures(t *testing.T) {
 			for n := int64(1); n < 5; n++ {
 				shrink := &whenAsked{Context: context.Background(), n: n, do: func() error { return os.Truncate(source, whole.Size()/4) }}
 				r := lowbitUntil(t, shrink, append(command, "--workers", "2", "-o", out)...)
+				if r.status == exitOK && n > 1 { // all was read before
+					require.NoError(t, os.Remove(out))
+					require.NoError(t, os.WriteFile(source, content, 0o666))
+					continue
+				}
 				assert.Equal(t, exitFailed, r.status, "%q", command)
 				assert.Regexp(t, `^lowbit: .*`+filepath.Base(source)+`: tensor ".*": file became shorter while it was read: .*\n$`, r.stderr)
 				assert.Equal(t, []string{"codes", "in"}, entries(t, dir))

@@ -28,7 +28,7 @@ func TestUsage(t *testing.T) {
 		"unknown command":           {[]string{"frobnicate"}, []string{"frobnicate"}},
 		"unknown flag":              {[]string{"--frobnicate"}, []string{"demo", "--frobnicate"}},
 		"too many arguments":        {[]string{"another"}, []string{"inspect", in, "another"}},
-		"no file":                   {[]string{"FILE"}, []string{"inspect"}},
+		"no file":                   {[]string{"IN"}, []string{"inspect"}},
 		"one file":                  {[]string{"<B>"}, []string{"compare", in}},
 		"no spec":                   {[]string{"--spec"}, fakequant(in)},
 		"no output":                 {[]string{"--output"}, []string{"quantize", "--spec", int8Spec, in}},

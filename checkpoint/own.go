@@ -1,0 +1,162 @@
+package checkpoint
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// own are codes and parameters in Lowbit's own layout.
+type own struct {
+	record Record
+	codes  Stored
+	params map[string]Stored // by their suffixes
+
+	// The same pieces, for each type that values are asked for in.
+	f32 *quant.Pieces[float32]
+	f16 *quant.Pieces[float16.Float16]
+	b16 *quant.Pieces[bf16.BFloat16]
+}
+
+func (*own) step() int { return 1 }
+
+// resolveOwn finds the tensors that Lowbit has quantized.
+func (r *resolver) resolveOwn() error {
+	for _, f := range r.shards {
+		records, err := ReadRecords(f)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(records)) {
+			record := records[name]
+			b := r.begin(name, methodOwn, record.Spec.DType.String())
+			b.resolveOwn(record)
+		}
+	}
+	return nil
+}
+
+// resolveOwn takes the parts of a tensor, which ReadRecords has looked at.
+func (b *builder) resolveOwn(record Record) {
+	l := &own{record: record, params: map[string]Stored{}}
+	l.codes, _ = b.add(Codes, b.name)
+	roles := map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, minvalSuffix: Minval}
+	codes := record.Codes()
+	for _, c := range record.Companions() {
+		s, _ := b.add(roles[c.Suffix], b.name+c.Suffix)
+		l.params[c.Suffix] = s
+		codes.Params.Shape = s.dims()
+	}
+	if b.err != nil {
+		return
+	}
+	b.scheme.Bits = record.Spec.DType.Bits()
+	b.shape, b.dtype = record.Shape.Dims(), record.DType
+	err := func() (err error) {
+		if l.f32, err = quant.PiecesOf[float32](codes); err != nil {
+			return err
+		}
+		if l.f16, err = quant.PiecesOf[float16.Float16](codes); err != nil {
+			return err
+		}
+		l.b16, err = quant.PiecesOf[bf16.BFloat16](codes)
+		return err
+	}()
+	if err != nil {
+		b.fail(b.name, "%w", err)
+		return
+	}
+	b.layout = l
+}
+
+// piecesOf are the pieces for values of type T.
+func piecesOf[T kernels.Float](l *own) *quant.Pieces[T] {
+	switch any(*new(T)).(type) {
+	case float16.Float16:
+		return any(l.f16).(*quant.Pieces[T])
+	case bf16.BFloat16:
+		return any(l.b16).(*quant.Pieces[T])
+	}
+	return any(l.f32).(*quant.Pieces[T])
+}
+
+// readOwn reads elements from the one called first on.
+func readOwn[T kernels.Float](l *own, s *scratch, dst []T, first int) error {
+	pieces := piecesOf[T](l)
+	piece, err := pieces.Piece(first, len(dst))
+	if err != nil {
+		return err
+	}
+	return readOwnPiece(l, pieces, s, dst, piece)
+}
+
+// readOwnPiece reads a piece, with the parameters of its groups.
+func readOwnPiece[T kernels.Float](l *own, pieces *quant.Pieces[T], s *scratch, dst []T, piece quant.Part) error {
+	codes := lend[uint8](&s.codes, piece.Bytes)
+	if err := l.codes.File.ReadTensor(l.codes.Name, codes, int64(piece.Byte)); err != nil {
+		return err
+	}
+	if err := l.record.ReadParams(&s.groups, piece.Group, piece.Groups, func(suffix string, data []byte, off int64) error {
+		from := l.params[suffix]
+		return from.File.ReadTensor(from.Name, data, off)
+	}); err != nil {
+		return err
+	}
+	return pieces.Dequantize(dst, piece, codes, s.groups)
+}
+
+// dequantizer returns what gives the tensor back as elements of a type.
+func (l *own) dequantizer(t *Tensor, dtype safetensors.DType) (Converter, error) {
+	switch dtype {
+	case safetensors.F32:
+		return ownValues[float32]{t, l}, nil
+	case safetensors.F16:
+		return ownValues[float16.Float16]{t, l}, nil
+	case safetensors.BF16:
+		return ownValues[bf16.BFloat16]{t, l}, nil
+	}
+	return nil, fmt.Errorf("checkpoint: cannot dequantize to %v, want F32, F16 or BF16", dtype)
+}
+
+// ownValues are the values of a tensor of Lowbit's own, in pieces that need not be rows: First and Rows of a Piece count elements.
+type ownValues[T kernels.Float] struct {
+	t *Tensor
+	l *own
+}
+
+func (v ownValues[T]) Outputs() []safetensors.Info {
+	return []safetensors.Info{{Name: v.t.name, DType: dtypeOf[T](), Shape: v.l.record.Shape}}
+}
+
+func (v ownValues[T]) Pieces(most int64) iter.Seq[Piece] {
+	return func(yield func(Piece) bool) {
+		size := int64(dtypeOf[T]().Bits() / 8)
+		pieces := piecesOf[T](v.l)
+		n := int(max(1, most/size))
+		for part := range pieces.Parts(n) {
+			for piece := range pieces.Cut(part, n) {
+				if !yield(Piece{v.t.name, piece.First, piece.Len, []Run{{0, int64(piece.First) * size, int64(piece.Len) * size}}}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (v ownValues[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
+	dst := lend[T](&s.out[0], p.Rows)
+	if err := readOwn(v.l, &s.scratch, dst, p.First); err != nil {
+		return nil, v.t.wrap(err)
+	}
+	toggleEndian(dst)
+	s.results = append(s.results[:0], bytesOf(dst))
+	return s.results, nil
+}

@@ -1,0 +1,284 @@
+package checkpoint
+
+import (
+	"errors"
+	"iter"
+	"sync"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/nonfinite"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Quantization is the job of quantizing a checkpoint to Lowbit's own layout.
+type Quantization struct {
+	// Choose says how a tensor of F32, F16 or BF16 is quantized. It returns nil for one that stays as it is.
+	Choose func(t *Tensor) *Choice
+	Name   string // tells what Choose says
+
+	// NonFinite, unless it is nil, is told of pieces of a tensor in which not all elements are finite: how many are NaN and infinities, and
+	// where the first is. Its error ends the work. It is called by several goroutines at a time.
+	NonFinite func(t *Tensor, nans, infinities, first int) error
+
+	// Stop, unless it is nil, is asked from time to time whether the work is to end with an error.
+	Stop func() error
+
+	mu      sync.Mutex
+	records Records
+}
+
+// Choice is how a tensor is quantized.
+type Choice struct {
+	Spec quant.Spec
+	Pack bool // codes of less than a byte are packed
+}
+
+// mostAxes is how many axes a tensor may have that is quantized. No framework has tensors of more than 64.
+const mostAxes = 1024
+
+// String names the job.
+func (q *Quantization) String() string { return "quantize " + q.Name }
+
+// Convert quantizes what Choose says.
+func (q *Quantization) Convert(t *Tensor) (Converter, error) {
+	if t.Quantized() {
+		return nil, t.refuse("is quantized already, by %s: dequantize it first", t.scheme.Method)
+	}
+	if !Quantizable(t.dtype) {
+		return nil, nil
+	}
+	if rank := t.parts[0].Shape.Rank(); rank > mostAxes {
+		if t.Elements() > 0 && q.Choose(t) != nil {
+			return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", rank, mostAxes)
+		}
+		return nil, nil
+	}
+	choice := q.Choose(t)
+	if choice == nil || t.Elements() == 0 {
+		return nil, nil
+	}
+	groups, err := choice.Spec.Granularity.Groups(t.shape, quant.Weight)
+	if errors.Is(err, quant.ErrDisabled) {
+		return nil, Kept("block size does not divide its axis: the tensor is not quantized")
+	}
+	if err != nil {
+		return nil, t.refuse("%w: leave it out with --exclude", err)
+	}
+	r := Record{Spec: choice.Spec, DType: t.dtype, Shape: t.parts[0].Shape, Packed: choice.Pack && choice.Spec.DType.Bits() < 8}
+	dtype, shape := r.Stored()
+	if dims := shape.Dims(); dtype == safetensors.F4 && (len(dims) == 0 || dims[len(dims)-1]%2 != 0) {
+		return nil, t.refuse("has the shape %s, want an even last axis, as float4 is packed in pairs", shape)
+	}
+	outputs := []safetensors.Info{{Name: t.name, DType: dtype, Shape: shape}}
+	for _, c := range r.Companions() {
+		outputs = append(outputs, safetensors.Info{Name: t.name + c.Suffix, DType: c.DType, Shape: safetensors.ShapeOf(groups...)})
+	}
+	q.mu.Lock()
+	if q.records == nil {
+		q.records = Records{}
+	}
+	q.records[t.name] = r
+	q.mu.Unlock()
+	switch t.dtype {
+	case safetensors.F16:
+		return newQuantizer[float16.Float16](q, t, r, outputs)
+	case safetensors.BF16:
+		return newQuantizer[bf16.BFloat16](q, t, r, outputs)
+	}
+	return newQuantizer[float32](q, t, r, outputs)
+}
+
+// Metadata adds the records of the tensors that are quantized.
+func (q *Quantization) Metadata(f *safetensors.File, kept func(string) bool) (map[string]string, error) {
+	records := Records{}
+	for _, info := range f.Tensors() {
+		if r, ok := q.records[info.Name]; ok && !kept(info.Name) {
+			records[info.Name] = r
+		}
+	}
+	return records.Metadata(f.Metadata())
+}
+
+// Config stays as it is: the files say themselves how they are quantized.
+func (q *Quantization) Config(old []byte, _ []Change) ([]byte, error) { return old, nil }
+
+// quantizer quantizes a tensor. First and Rows of its pieces count elements.
+type quantizer[T kernels.Float] struct {
+	job     *Quantization
+	t       *Tensor
+	record  Record
+	outputs []safetensors.Info
+	pieces  *quant.Pieces[T]
+	unit    int // elements without a group in common with others
+
+	mu     sync.Mutex
+	params map[int]*longParams // of units that are cut, by their numbers
+}
+
+// longParams are the parameters of a unit that is observed before its first piece is quantized.
+type longParams struct {
+	once   sync.Once
+	params quant.Params
+	err    error
+}
+
+func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r Record, outputs []safetensors.Info) (Converter, error) {
+	pieces, err := quant.NewPieces[T](r.Spec, quant.Weight, t.shape, r.Packed)
+	if err != nil {
+		return nil, t.wrap(err)
+	}
+	return &quantizer[T]{job: job, t: t, record: r, outputs: outputs, pieces: pieces, unit: pieces.Unit(), params: map[int]*longParams{}}, nil
+}
+
+func (q *quantizer[T]) Outputs() []safetensors.Info { return q.outputs }
+
+// wholePieces is how many pieces' worth of a tensor may be in a worker's memory, so that groups that do not fit a piece are read once only.
+const wholePieces = 8
+
+// Pieces yields parts of whole groups where memory holds them, and pieces of those that are longer.
+func (q *quantizer[T]) Pieces(most int64) iter.Seq[Piece] {
+	return func(yield func(Piece) bool) {
+		size := dtypeOf[T]().Bits() / 8
+		n := max(1, int(most)/size)
+		for part := range q.pieces.Parts(n) {
+			if part.Len <= wholePieces*n || q.record.Spec.Searches() {
+				if !yield(q.piece(part, part)) {
+					return
+				}
+				continue
+			}
+			groups := part // are written with the first piece
+			for piece := range q.pieces.Cut(part, n) {
+				if !yield(q.piece(piece, groups)) {
+					return
+				}
+				groups.Groups = 0
+			}
+		}
+	}
+}
+
+// piece is a piece that writes the codes of one part, and the parameters of the groups of another.
+func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
+	p := Piece{q.t.name, codes.First, codes.Len, []Run{{0, int64(codes.Byte), int64(codes.Bytes)}}}
+	if groups.Groups == 0 {
+		return p
+	}
+	for i, c := range q.record.Companions() {
+		size := int64(c.DType.Bits() / 8)
+		p.Runs = append(p.Runs, Run{i + 1, size * int64(groups.Group), size * int64(groups.Groups)})
+	}
+	return p
+}
+
+func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
+	part, err := q.pieces.Piece(p.First, p.Rows)
+	if err != nil {
+		return nil, q.t.wrap(err)
+	}
+	x := lend[T](&s.rows, p.Rows)
+	if err := q.read(x, p.First); err != nil {
+		return nil, err
+	}
+	if q.job.NonFinite != nil {
+		if nans, infinities, first := nonfinite.Count(x); first >= 0 {
+			if err := q.job.NonFinite(q.t, nans, infinities, p.First+first); err != nil {
+				return nil, err
+			}
+		}
+	}
+	codes := lend[uint8](&s.out[0], part.Bytes)
+	s.results = append(s.results[:0], codes)
+	params := &s.groups
+	if whole := p.First%q.unit == 0 && (p.Rows%q.unit == 0 || p.First+p.Rows == q.t.Elements()); whole {
+		if err := q.pieces.Quantize(codes, params, part, x); err != nil {
+			return nil, q.t.wrap(err)
+		}
+	} else {
+		long, err := q.long(p.First / q.unit)
+		if err != nil {
+			return nil, err
+		}
+		params = &long
+		piece := part
+		piece.Group, piece.Groups = 0, 0
+		unit, err := q.pieces.Piece(p.First/q.unit*q.unit, min(q.unit, q.t.Elements()-p.First/q.unit*q.unit))
+		if err != nil {
+			return nil, q.t.wrap(err)
+		}
+		piece.Group, piece.Groups = unit.Group, unit.Groups
+		if err := q.pieces.QuantizeBy(long, codes, piece, x); err != nil {
+			return nil, q.t.wrap(err)
+		}
+	}
+	if len(p.Runs) == 1 {
+		return s.results, nil
+	}
+	err = q.record.WriteParams(*params, 0, func(_ string, data []byte, _ int64) error {
+		own := lend[uint8](&s.out[len(s.results)], len(data))
+		copy(own, data)
+		s.results = append(s.results, own)
+		return nil
+	})
+	return s.results, q.t.wrap(err)
+}
+
+// read reads elements from the one called first on.
+func (q *quantizer[T]) read(x []T, first int) error {
+	return read(q.t.parts[0].Stored, x, int64(first)*int64(dtypeOf[T]().Bits()/8))
+}
+
+// observePiece is how many elements are observed at a time.
+const observePiece = 1 << 18
+
+// long returns the parameters of a unit that memory is not to hold. The first who asks observes it.
+func (q *quantizer[T]) long(unit int) (quant.Params, error) {
+	q.mu.Lock()
+	l := q.params[unit]
+	if l == nil {
+		l = new(longParams)
+		q.params[unit] = l
+	}
+	q.mu.Unlock()
+	l.once.Do(func() { l.params, l.err = q.observe(unit * q.unit) })
+	return l.params, l.err
+}
+
+// observe finds the parameters of the unit that begins at an element.
+func (q *quantizer[T]) observe(first int) (quant.Params, error) {
+	var ranges quant.Ranges
+	part, err := q.pieces.Piece(first, min(q.unit, q.t.Elements()-first))
+	if err != nil {
+		return quant.Params{}, q.t.wrap(err)
+	}
+	if !q.pieces.Fixed() {
+		x := make([]T, min(part.Len, observePiece))
+		for piece := range q.pieces.Cut(part, observePiece) {
+			if q.job.Stop != nil {
+				if err := q.job.Stop(); err != nil {
+					return quant.Params{}, err
+				}
+			}
+			if err := q.read(x[:piece.Len], piece.First); err != nil {
+				return quant.Params{}, err
+			}
+			if err := q.pieces.Observe(&ranges, piece, x[:piece.Len]); err != nil {
+				return quant.Params{}, q.t.wrap(err)
+			}
+		}
+	}
+	params, err := q.pieces.Params(&ranges, part)
+	return params, q.t.wrap(err)
+}
+
+// wrap names file and tensor in an error that does not.
+func (t *Tensor) wrap(err error) error {
+	if err == nil || errors.As(err, new(*safetensors.Error)) {
+		return err
+	}
+	return t.refuse("%w", err)
+}

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/gguf"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// toGGUF quantizes the tensors of a GGUF to blocks of llama.cpp.
+func (c *quantizeCommand) toGGUF(t *tool) error {
+	is, err := isGGUF(c.In)
+	if err != nil {
+		return err
+	}
+	if !is {
+		if _, err := os.Stat(c.In); err != nil {
+			return &safetensors.Error{File: c.In, Err: withoutPath(err)}
+		}
+		return &safetensors.Error{File: c.In, Err: fmt.Errorf("is no GGUF, and --to gguf takes only that: names and metadata of a model are made by llama.cpp's convert_hf_to_gguf.py")}
+	}
+	if c.Spec.set {
+		return usagef("--spec: GGUF is made by --preset or --recipe")
+	}
+	if c.Pack {
+		return usagef("--pack: is for --to lowbit")
+	}
+	src, err := gguf.Open(c.In)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	var importance *gguf.Importance
+	if c.IMatrix != "" {
+		if importance, err = gguf.OpenImportance(string(c.IMatrix)); err != nil {
+			return err
+		}
+	}
+	conversion, err := c.conversion(src, importance)
+	if err != nil {
+		return err
+	}
+	conversion.Workers = t.workers
+	tensors, unweighed, err := conversion.Tensors(src)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return dryRunGGUF(t, src, tensors)
+	}
+	log := newLogger(t.stderr)
+	if len(unweighed) > 0 {
+		log.Warn(fmt.Sprintf("the importance matrix has nothing for %s, the first of which is named", tensorCount(len(unweighed))), "tensor", unweighed[0])
+	}
+	if *c.Output == "" {
+		return fmt.Errorf("the name of the file to write is empty")
+	}
+	before, after := ggufSize(src.Tensors()), ggufSize(tensors)
+	bar := newProgress(t.stderr, "quantize", before+after, true)
+	defer bar.end()
+	conversion.Progress = bar.add
+	closing, begun := closingPlace(t, *c.Output), time.Now()
+	if err := gguf.Convert(t.ctx, *c.Output, src, conversion); err != nil {
+		if t.ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
+	}
+	bar.end()
+	closingLine(closing, "quantize", before, after, time.Since(begun))
+	return nil
+}
+
+// conversion says what type each tensor gets.
+func (c *quantizeCommand) conversion(src *gguf.File, importance *gguf.Importance) (gguf.Conversion, error) {
+	model := gguf.ModelOf(src)
+	model.Importance, model.Pure = importance != nil, c.Pure
+	conversion := gguf.Conversion{Importance: importance}
+	if c.Preset != "" {
+		if err := wants(c.Preset, toGGUF); err != nil {
+			return conversion, usagef("--preset: %w", err)
+		}
+		p, err := gguf.ParsePreset(c.Preset)
+		if err != nil {
+			return conversion, err
+		}
+		conversion.Types, conversion.Metadata = p.Types(src.Tensors(), model), p.Metadata(src.Metadata(), importance)
+		for i, info := range src.Tensors() {
+			if !c.selects(info.Name) {
+				conversion.Types[i] = info.Type
+			}
+		}
+		return conversion, nil
+	}
+	return conversion, c.recipeToGGUF(&conversion, src)
+}
+
+// recipeToGGUF gives each tensor the type that the first rule says, and the file the type that most bytes have.
+func (c *quantizeCommand) recipeToGGUF(conversion *gguf.Conversion, src *gguf.File) error {
+	presets := make([]gguf.Preset, len(c.Recipe.rules))
+	for i, r := range c.Recipe.rules {
+		if r.keep {
+			continue
+		}
+		if r.preset == "" {
+			return usagef("--recipe: rule %d: spec: GGUF has types, name one by preset", i+1)
+		}
+		if err := wants(r.preset, toGGUF); err != nil {
+			return usagef("--recipe: rule %d: %w", i+1, err)
+		}
+		p, err := gguf.ParsePreset(r.preset)
+		if err != nil {
+			return err
+		}
+		if t, err := gguf.ParseType(r.preset); err != nil || t != p.Base {
+			return usagef("--recipe: rule %d: %s is a mix of types, want one type", i+1, r.preset)
+		}
+		presets[i] = p
+	}
+	bytes := make([]int64, len(presets))
+	for _, info := range src.Tensors() {
+		to := info.Type
+		if i := c.Recipe.find(info.Name); i >= 0 && !c.Recipe.rules[i].keep && c.selects(info.Name) {
+			to = presets[i].Base
+			if n := to.BlockLen(); n == 0 || info.Row()%n != 0 {
+				return &gguf.Error{File: src.Name(), Tensor: info.Name, Err: fmt.Errorf("has rows of %d elements, which blocks of %v, of %d, do not divide", info.Row(), to, n)}
+			}
+			bytes[i] += int64(to.Bytes(info.Elements()))
+		}
+		conversion.Types = append(conversion.Types, to)
+	}
+	conversion.Metadata = src.Metadata()
+	if most := slices.Max(append(bytes, 0)); most > 0 {
+		conversion.Metadata = presets[slices.Index(bytes, most)].Metadata(src.Metadata(), conversion.Importance)
+	}
+	return nil
+}
+
+// ggufSize counts the bytes of tensors.
+func ggufSize(tensors []gguf.Info) (n int64) {
+	for _, t := range tensors {
+		n += t.Size
+	}
+	return n
+}
+
+// dryRunGGUF prints what would become of the tensors.
+func dryRunGGUF(t *tool, src *gguf.File, after []gguf.Info) error {
+	list := newTable(t.stdout, column{head: "TENSOR", most: 68}, column{head: "TYPE", most: 12}, column{head: "SHAPE", most: 40}, column{head: "BECOMES", most: 20},
+		column{head: ">BYTES BEFORE", most: 20}, column{head: ">AFTER", most: 20})
+	for i, info := range src.Tensors() {
+		becomes := "kept"
+		if after[i].Type != info.Type {
+			becomes = after[i].Type.String()
+		}
+		list.add(printable(info.Name), info.Type.String(), shapeText(info.Shape), becomes, fmt.Sprint(info.Size), fmt.Sprint(after[i].Size))
+	}
+	if err := list.flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(t.stdout, "\n%d bytes would become %d; nothing is written\n", ggufSize(src.Tensors()), ggufSize(after))
+	return err
+}
+
+// ggufTypes are the types that safetensors have too.
+var ggufTypes = map[gguf.Type]safetensors.DType{
+	gguf.F32: safetensors.F32, gguf.F16: safetensors.F16, gguf.BF16: safetensors.BF16, gguf.F64: safetensors.F64,
+	gguf.I8: safetensors.I8, gguf.I16: safetensors.I16, gguf.I32: safetensors.I32, gguf.I64: safetensors.I64,
+}
+
+// fromGGUF writes the tensors of a GGUF as safetensors of a type, F32 if none is given.
+func (c *dequantizeCommand) fromGGUF(t *tool, dtype safetensors.DType) error {
+	if dtype == 0 {
+		dtype = safetensors.F32
+	}
+	src, err := gguf.Open(c.In)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	var infos []safetensors.Info
+	var values []gguf.Info // whose values are written
+	var copies []gguf.Info
+	left := 0
+	for _, info := range src.Tensors() {
+		plain, isPlain := ggufTypes[info.Type]
+		out := safetensors.Info{Name: info.Name, DType: dtype, Shape: safetensors.ShapeOf(info.Shape...)}
+		switch {
+		case c.selects(info.Name) && info.Type.Supported():
+			values = append(values, info)
+		case isPlain:
+			out.DType = plain
+			copies = append(copies, info)
+		case !c.selects(info.Name):
+			left++
+			continue
+		default:
+			return &gguf.Error{File: src.Name(), Tensor: info.Name, Err: fmt.Errorf("is %v, which is not supported: leave it out with --exclude", info.Type)}
+		}
+		infos = append(infos, out)
+	}
+	if left > 0 {
+		newLogger(t.stderr).Warn("safetensors have no blocks: those that are not selected are left out", "tensors", left)
+	}
+	w, err := safetensors.Create(c.Output, nil, infos)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	s := t.newStream("dequantize", ggufSize(src.Tensors()), size(w.Tensors()))
+	defer s.end()
+	for _, info := range values {
+		switch dtype {
+		case safetensors.F32:
+			err = ggufValues[float32](s, w, src, info)
+		case safetensors.F16:
+			err = ggufValues[float16.Float16](s, w, src, info)
+		case safetensors.BF16:
+			err = ggufValues[bf16.BFloat16](s, w, src, info)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, info := range copies {
+		for off := int64(0); off < info.Size; off += pieceSize {
+			if err := s.do(func(b *workbench) error {
+				piece := lend[uint8](&b.in, int(min(pieceSize, info.Size-off)))
+				if err := src.ReadTensor(info.Name, piece, off); err != nil {
+					return err
+				}
+				s.progress.add(int64(len(piece)))
+				return putRaw(s, w, info.Name, piece, off)
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return s.commit(new(files), w)
+}
+
+// ggufValues begins to write a tensor's values.
+func ggufValues[T kernels.Float](s *stream, w *safetensors.Writer, src *gguf.File, info gguf.Info) error {
+	s.progress.name(info.Name)
+	row := info.Row()
+	if row == 0 {
+		return nil
+	}
+	rows := max(1, pieceLen[float32]()/row)
+	for first := 0; first < info.Rows(); first += rows {
+		n := min(rows, info.Rows()-first)
+		if err := s.do(func(b *workbench) error {
+			wide := lend[float32](&b.in, n*row)
+			if err := src.Rows(wide, info.Name, first); err != nil {
+				return err
+			}
+			s.progress.add(int64(n) * (info.Size / int64(info.Rows())))
+			out := lend[T](&b.out, n*row)
+			switch out := any(out).(type) {
+			case []float32:
+				copy(out, wide)
+			case []float16.Float16:
+				kernels.EncodeFloat16(out, wide)
+			case []bf16.BFloat16:
+				kernels.EncodeBFloat16(out, wide)
+			}
+			return put(s, w, info.Name, out, int64(first)*int64(row)*sizeOf[T]())
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inspectGGUF prints metadata and tensors.
+func inspectGGUF(t *tool, path string, asJSON bool) error {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	elements := 0
+	for _, info := range f.Tensors() {
+		elements += info.Elements()
+	}
+	bits := 0.0
+	if elements > 0 {
+		bits = 8 * float64(ggufSize(f.Tensors())) / float64(elements)
+	}
+	if asJSON {
+		return inspectGGUFJSON(t, f, bits)
+	}
+	fmt.Fprintf(t.stdout, "%s: GGUF version %d, tensors %d, data %s, %.3f bits per element\n", cut(printable(path), 140), f.Version(), len(f.Tensors()), byteText(ggufSize(f.Tensors())), bits)
+	for _, kv := range f.Metadata() {
+		fmt.Fprintln(t.stdout, cut(cut(printable(kv.Key), 80)+": "+printable(valueText(kv.Value)), mostColumns))
+	}
+	if len(f.Tensors()) == 0 {
+		return nil
+	}
+	fmt.Fprintln(t.stdout)
+	list := newTable(t.stdout, column{head: "TENSOR", most: 72}, column{head: "TYPE", most: 12}, column{head: "SHAPE", most: 50}, column{head: ">ELEMENTS", most: 20}, column{head: ">BYTES", most: 20})
+	for _, info := range f.Tensors() {
+		list.add(printable(info.Name), info.Type.String(), shapeText(info.Shape), fmt.Sprint(info.Elements()), fmt.Sprint(info.Size))
+	}
+	return list.flush()
+}
+
+// valueText prints a value of the metadata; of a long list, its beginning and its length.
+func valueText(value any) string {
+	text := fmt.Sprintf("%v", value)
+	if _, ok := value.(string); ok {
+		return text
+	}
+	if n, ok := listLen(value); ok && n > 8 {
+		first := strings.Fields(text)
+		return fmt.Sprintf("%s ... (%d)", strings.Join(first[:min(len(first), 8)], " "), n)
+	}
+	return text
+}
+
+// listLen tells how long a list of the metadata is.
+func listLen(value any) (int, bool) {
+	switch v := value.(type) {
+	case []uint8:
+		return len(v), true
+	case []int8:
+		return len(v), true
+	case []uint16:
+		return len(v), true
+	case []int16:
+		return len(v), true
+	case []uint32:
+		return len(v), true
+	case []int32:
+		return len(v), true
+	case []uint64:
+		return len(v), true
+	case []int64:
+		return len(v), true
+	case []float32:
+		return len(v), true
+	case []float64:
+		return len(v), true
+	case []bool:
+		return len(v), true
+	case []string:
+		return len(v), true
+	}
+	return 0, false
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/lowbit-go/lowbit/checkpoint"
+)
+
+// writing is a plan that is carried out.
+type writing struct {
+	*tool
+	what    string
+	out     string
+	plan    *checkpoint.Plan
+	folder  bool
+	restart bool
+}
+
+func (t *tool) newWriting(what, out string, plan *checkpoint.Plan) *writing {
+	return &writing{tool: t, what: what, out: out, plan: plan}
+}
+
+// run carries the plan out, says what is to be said afterwards, and prints the closing line.
+func (w *writing) run(after func()) error {
+	if w.out == "" {
+		return errors.New("the name of the file to write is empty")
+	}
+	begun := time.Now()
+	bar := newProgress(w.stderr, w.what, w.plan.After, true)
+	defer bar.end()
+	ctx, stop := context.WithCancel(w.ctx)
+	defer stop()
+	options := checkpoint.WriteOptions{Workers: min(w.workers, int(room/pieceSize)), Restart: w.restart, Progress: func(tensor string, bytes int64) {
+		if w.ctx.Err() != nil {
+			stop()
+		}
+		bar.name(tensor)
+		bar.add(bytes)
+	}}
+	closing := closingPlace(w.tool, w.out)
+	write := w.plan.WriteFile
+	if w.folder {
+		write = w.plan.WriteFolder
+	}
+	if err := write(ctx, w.out, options); err != nil {
+		if w.ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
+	}
+	bar.end()
+	after()
+	closingLine(closing, w.what, w.plan.Before, w.plan.After, time.Since(begun))
+	return nil
+}
+
+// closingPlace is where the closing line goes: standard output, unless it is OUT, or OUT may end up in it as a device does.
+func closingPlace(t *tool, out string) io.Writer {
+	info, err := os.Stat(out)
+	if err != nil || info.IsDir() {
+		return t.stdout // OUT is new
+	}
+	if !info.Mode().IsRegular() {
+		return t.stderr
+	}
+	if f, ok := t.stdout.(*os.File); ok {
+		if stdout, err := f.Stat(); err == nil && os.SameFile(stdout, info) {
+			return t.stderr
+		}
+	}
+	return t.stdout
+}
+
+// closingLine says what was done. OUT is there: that nobody hears of it is no failure.
+func closingLine(w io.Writer, what string, before, after int64, took time.Duration) {
+	seconds, rate := took.Seconds(), ""
+	if bytes := before + after; bytes > 0 {
+		rate = fmt.Sprintf(", %.3g GB/s read and written", float64(bytes)/1e9/seconds)
+	}
+	fmt.Fprintf(w, "%s: %d bytes to %d in %.3g s%s\n", what, before, after, seconds, rate)
+}
