@@ -9,7 +9,7 @@
 //	float8_e4m3fn, float8_e5m2       F8_E4M3, F8_E5M2  that of the tensor
 //	float4_e2m1fn_x2 unpacked        F8_E4M3           that of the tensor
 //	float4_e2m1fn_x2 packed          F4                that of the tensor, whose last axis is even
-//	int6, int4, int2, unsigned, packed U8                the last axis in bytes, each row padded with zeros; [1] for a scalar
+//	integers of 2, 4, 6 bits packed  U8                the last axis in bytes, each row padded with zeros; [1] for a scalar
 //
 // In a packed byte the first code has the lowest bits. Beside T lies what its formula needs, one value per group, shaped as the number of
 // groups along each axis of T:
