@@ -11,6 +11,13 @@ import "unsafe"
 // need not begin at a byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 	const kernel = "DequantizeInt"
+	impl := current()
+	if isSmall(impl, g, len(dst), src) && !tabled[T](impl, 8, len(dst)) {
+		if code, ok := p.smallCode(ownFormat[C]()); ok && p.isApart(memory("", dst), memory("", src)) {
+			dequantizeInts[T](impl, storage{code: code, bits: 8}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), p, 0, 1, len(dst), 0)
+			return
+		}
+	}
 	g.check(kernel, "dst", len(dst))
 	if p.check(kernel, g.Groups) {
 		plain := *p
@@ -26,7 +33,7 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 		portableDequantizeWide(dst, src, g, p, f)
 		return
 	}
-	dequantizeInt(current(), dst, bytesOf(src), g, p, f)
+	dequantizeInt(impl, dst, bytesOf(src), g, p, f)
 }
 
 func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {

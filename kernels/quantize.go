@@ -11,6 +11,14 @@ import "unsafe"
 // that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	const kernel = "QuantizeInt"
+	impl := current()
+	if isSmall(impl, g, len(src), dst) {
+		if code, ok := p.smallCode(ownFormat[C]()); ok && p.isApart(memory("", dst), memory("", src)) {
+			recip := [1]float32{1 / p.Scale[0]}
+			quantizeIntGroup[T](impl, code, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), p, 0, recip[:], 1, len(src), 0)
+			return
+		}
+	}
 	g.check(kernel, "src", len(src))
 	if p.check(kernel, g.Groups) {
 		plain := *p
@@ -22,7 +30,7 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
-	quantizeInt(current(), bytesOf(dst), src, g, p, f)
+	quantizeInt(impl, bytesOf(dst), src, g, p, f)
 	inOrder(dst)
 }
 

@@ -1,0 +1,147 @@
+package kernels
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+)
+
+// TestSmall makes calls with one group, ordinary ones, odd ones and mistakes, the
+// small way and the long way: results are the same, and so is what they panic with.
+func TestSmall(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		t.Run("float32, int8", testSmall[float32, int8])
+		t.Run("float32, uint8", testSmall[float32, uint8])
+		t.Run("float32, int16", testSmall[float32, int16])
+		t.Run("float16, uint8", testSmall[float16.Float16, uint8])
+		t.Run("bfloat16, int8", testSmall[bf16.BFloat16, int8])
+	})
+}
+
+func testSmall[T Float, C IntCode](t *testing.T) {
+	was := productLen
+	defer func() { productLen = was }()
+	r := newSource(14)
+	ordinary := 0
+	calls := effort(600, 2000, 100_000)
+	for range calls {
+		var a smallArena
+		c := newSmallCall(r)
+		scale := smallScale(r)
+		for i := range a {
+			a[i] = float32(300*r.Float64()-150) * scale
+		}
+		for i, x := 0, view[T](view4(a[c.at/4:][:100])); i < 100; i++ {
+			x[i] = rounded[T](float32(300*r.Float64()-150) * scale)
+		}
+		a[c.scale] = scale
+		for i := range 2 {
+			a.int32s()[c.zeroPoint+i] = int32(c.params.Min)
+		}
+		if r.IntN(8) == 0 {
+			a.int32s()[c.zeroPoint] = []int32{int32(c.params.Min) - 1, int32(c.params.Max) + 1}[r.IntN(2)]
+		}
+		for _, quantize := range []bool{true, false} {
+			long, short := a, a
+			productLen = 0
+			wantPanic := smallTry[T, C](&long, c, quantize)
+			productLen = was
+			gotPanic := smallTry[T, C](&short, c, quantize)
+			require.Equal(t, wantPanic, gotPanic, "%+v", c)
+			require.Negative(t, differ(int32s, view4(short[:]), view4(long[:])), "%+v", c)
+			if gotPanic == nil && c.n > 0 && c.params.Format <= Uint8 {
+				ordinary++
+			}
+		}
+	}
+	if unsafe.Sizeof(*new(C)) == 1 {
+		assert.Greater(t, ordinary, calls/8, "calls that are no mistake")
+	}
+}
+
+// smallArena is memory for a call, so that its parts can be made to overlap.
+type smallArena [1024]float32
+
+func (a *smallArena) int32s() []int32 { return view[int32](view4(a[:])) }
+
+// smallCall is a call with one group: places in an arena, and parameters without their slices.
+type smallCall struct {
+	n, numbers, codes     int // of the grid, and lengths
+	at, codesAt           int // bytes
+	scale, zeroPoint      int
+	scales, zeros, minval int // lengths; those of 0 stand for nil
+	params                IntParams
+}
+
+// smallRanges are ranges of codes; the last five are none that is ordinary.
+var smallRanges = []IntParams{
+	{Min: -128, Max: 127}, {Min: -128, Max: 127}, {Min: -8, Max: 7}, {Min: 0, Max: 255}, {Min: 0, Max: 255}, {Min: 0, Max: 15},
+	{Min: 3, Max: 3}, {}, {Min: 1, Max: -1}, {Min: -1, Max: 200}, {Min: 0, Max: 256},
+}
+
+func newSmallCall(r *source) smallCall {
+	rarely := func() int {
+		if r.IntN(12) == 0 {
+			return 1
+		}
+		return 0
+	}
+	c := smallCall{n: r.IntN(100), at: 64, codesAt: 2048 + r.IntN(64), scale: 1000, zeroPoint: 900, scales: 1 + rarely(), minval: rarely()}
+	c.numbers, c.codes = c.n+rarely(), c.n+rarely()
+	if r.IntN(3) == 0 {
+		c.zeros = 1 + rarely()
+	}
+	c.params = smallRanges[r.IntN(len(smallRanges))]
+	c.params.Format = []Format{0, 0, Int8, Int8, Uint8, Uint8, Int4, Uint2, E5M2, 99}[r.IntN(10)]
+	if r.IntN(8) == 0 {
+		c.params.Dialect = []Dialect{CompressedTensors, CompressedTensorsF32, Torch, 99}[r.IntN(4)]
+	}
+	switch r.IntN(20) {
+	case 0:
+		c.codesAt = c.at + r.IntN(100) // among the numbers, or beside them
+	case 1:
+		c.scale = c.codesAt/4 + r.IntN(30)
+	case 2:
+		c.zeroPoint = c.codesAt/4 + r.IntN(30)
+	case 3:
+		c.scale = c.at/4 + r.IntN(100)
+	}
+	return c
+}
+
+// smallScale is mostly an ordinary scale.
+func smallScale(r *source) float32 {
+	if r.IntN(4) == 0 {
+		return []float32{0, -1, inf, nan, 0x1p-81, 0x1p-80, 0x1p100, 0x1p101, math.SmallestNonzeroFloat32}[r.IntN(9)]
+	}
+	return float32(r.Float64())
+}
+
+// smallTry makes the call, and returns what it panicked with.
+func smallTry[T Float, C IntCode](a *smallArena, c smallCall, quantize bool) (panicked any) {
+	bytes := view4(a[:])
+	x, q := view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes]
+	p := c.params
+	p.Scale = slices.Clip(a[c.scale:][:c.scales])
+	if c.zeros > 0 {
+		p.ZeroPoint = a.int32s()[c.zeroPoint:][:c.zeros]
+	}
+	if c.minval > 0 {
+		p.Minval = a[800:][:c.minval]
+	}
+	defer func() { panicked = recover() }()
+	g := Grid{Rows: 1, Groups: 1, Len: c.n}
+	if quantize {
+		QuantizeInt(q, x, g, &p)
+	} else {
+		DequantizeInt(x, q, g, &p)
+	}
+	return nil
+}
