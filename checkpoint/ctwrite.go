@@ -155,10 +155,10 @@ func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	switch w.preset.format {
 	case ctNVFP4:
 		w.scaleNVFP4(s, scale, low, high, p.First == 0)
-		s.results[0] = w.codes(s, x, scale, nil, w.pairs)
+		s.results[0] = w.fp4(s, x, scale)
 	case ctMXFP4:
 		w.scaleMXFP4(s, scale, low, high)
-		s.results[0] = w.codes(s, x, scale, nil, w.pairs)
+		s.results[0] = w.fp4(s, x, scale)
 	case ctFloat:
 		if err := w.scale(s, scale, nil, low, high, p); err != nil {
 			return nil, err
@@ -358,10 +358,12 @@ func (w *ctWriter[T]) scaleMXFP4(s *Scratch, scale, low, high []float32) {
 	s.results = append(s.results, codes)
 }
 
+// most is how many elements are worked on at a time, so that they stay in a core's first cache.
+const most = 1 << 12
+
 // codes returns the codes of some rows: they are divided by their groups' scales, zero points are added unless they are nil, and encode does
-// the rest. It goes some rows at a time, so that they stay in a core's cache.
+// the rest. It goes some rows at a time.
 func (w *ctWriter[T]) codes(s *Scratch, x []T, scale, zero []float32, encode func(dst []uint8, y []float32)) []uint8 {
-	const most = 1 << 14
 	rows := len(x) / w.cols
 	bits := w.preset.weights.bits
 	all := lend[uint8](&s.out[0], len(x)*bits/8)
@@ -389,6 +391,30 @@ func (w *ctWriter[T]) codes(s *Scratch, x []T, scale, zero []float32, encode fun
 			w.round(s, y)
 		}
 		encode(all[from*bits/8:to*bits/8], y)
+	}
+	return all
+}
+
+// fp4 returns the codes of e2m1. A scale of at most 1 makes no quotient zero that is none, and if it is a power of two a quotient of T is one of
+// T: then it takes no more than a kernel's division.
+func (w *ctWriter[T]) fp4(s *Scratch, x []T, scale []float32) []uint8 {
+	for _, d := range scale {
+		if !(d > 0 && d <= 1) {
+			return w.codes(s, x, scale, nil, w.pairs)
+		}
+	}
+	all := lend[uint8](&s.out[0], len(x)/2)
+	groups := max(1, most/w.blockCols)
+	for first := 0; first < len(scale); first += groups {
+		n := min(groups, len(scale)-first)
+		from, to := first*w.blockCols, (first+n)*w.blockCols
+		y := lend[float32](&s.wide, to-from)
+		widen(y, x[from:to])
+		for i := range y {
+			y[i] += 0 // a zero has no sign
+		}
+		kernels.QuantizeFloat(all[from/2:to/2], y, kernels.Grid{Rows: 1, Groups: n, Len: w.blockCols},
+			&kernels.FloatParams{Format: kernels.E2M1Packed, Scale: scale[first:][:n]})
 	}
 	return all
 }

@@ -1,13 +1,18 @@
 package checkpoint
 
 import (
+	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
 
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -81,4 +86,63 @@ func TestCompressedTensorsWriteGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFP4 holds the short way against the long one, with zeros of both signs, numbers that are rounded to zero, and scales of all sizes.
+func TestFP4(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for _, preset := range []string{"nvfp4", "mxfp4"} {
+		for _, dtype := range []safetensors.DType{safetensors.F32, safetensors.F16, safetensors.BF16} {
+			for exponent := -40; exponent <= 40; exponent += 5 {
+				if dtype == safetensors.F16 && (exponent < -20 || exponent > 10) {
+					continue
+				}
+				wide := make([]float32, 8*64)
+				for i := range wide {
+					wide[i] = float32(math.Ldexp(r.NormFloat64(), exponent-r.IntN(12)))
+					if r.IntN(8) == 0 {
+						wide[i] = float32(math.Copysign(0, r.NormFloat64()))
+					}
+				}
+				var x raw
+				switch dtype {
+				case safetensors.F16:
+					half := make([]float16.Float16, len(wide))
+					narrow(half, wide)
+					x = of(dtype, []int{8, 64}, half...)
+				case safetensors.BF16:
+					half := make([]bf16.BFloat16, len(wide))
+					narrow(half, wide)
+					x = of(dtype, []int{8, 64}, half...)
+				default:
+					x = of(dtype, []int{8, 64}, wide...)
+				}
+				w := lookup(t, open(t, folder(t, "", tensors{"m.weight": x})), "m.weight")
+				c, err := newCTWriter(w, ctPresets[preset])
+				require.NoError(t, err)
+				got, err := convert(t, c, 1000)
+				require.NoError(t, err)
+				var want []uint8
+				switch c := c.(type) {
+				case *ctWriter[float32]:
+					want = longFP4(t, c)
+				case *ctWriter[float16.Float16]:
+					want = longFP4(t, c)
+				case *ctWriter[bf16.BFloat16]:
+					want = longFP4(t, c)
+				}
+				require.Equal(t, want, got["m.weight_packed"].data, "%s of %v, 2^%d", preset, dtype, exponent)
+			}
+		}
+	}
+}
+
+// longFP4 divides and rounds one step after the other.
+func longFP4[T kernels.Float](t *testing.T, w *ctWriter[T]) []uint8 {
+	var s Scratch
+	_, err := w.Do(&s, Piece{Rows: w.rows, Runs: nil})
+	require.NoError(t, err)
+	x := make([]T, w.rows*w.cols)
+	require.NoError(t, ReadRows(w.t, x, 0))
+	return w.codes(&s, x, lend[float32](&s.params, w.rows*w.groupCols), nil, w.pairs)
 }

@@ -13,6 +13,9 @@ func (t *Tensor) ReadCodes() (quant.Codes, error) {
 	if t.err != nil {
 		return quant.Codes{}, t.err
 	}
+	if l, ok := t.layout.(*own); ok {
+		return l.readCodes()
+	}
 	l, ok := t.layout.(*grouped)
 	if !ok {
 		return quant.Codes{}, t.refuse("is %v, whose codes package quant does not have", t.scheme)
@@ -92,4 +95,19 @@ func (l *grouped) readCodes(shape []int) (c quant.Codes, err error) {
 		c.Params.ZeroPoint[i] = l.bias
 	}
 	return c, nil
+}
+
+// readCodes reads all codes and parameters of a tensor of Lowbit's own.
+func (l *own) readCodes() (quant.Codes, error) {
+	c := l.record.Codes()
+	c.Data = make([]byte, l.codes.Size)
+	if err := read(l.codes, c.Data, 0); err != nil {
+		return quant.Codes{}, err
+	}
+	c.Params.Shape = l.params[scaleSuffix].dims()
+	groups := l.params[scaleSuffix].Elements()
+	err := l.record.ReadParams(&c.Params, 0, groups, func(suffix string, data []byte, off int64) error {
+		return read(l.params[suffix], data, off)
+	})
+	return c, err
 }
