@@ -44,7 +44,7 @@
 // minval.
 //
 // Each observed end is first clamped to its side of zero. symmetric_with_clipping is symmetric with a smaller quantized range.
-// NaN and Inf, if they are observed, go through this arithmetic into the scale.
+// NaN and Inf, if they are observed, go through this arithmetic into the scale; FakeQuantizer.RequireFinite refuses them instead.
 //
 // # Groups
 //
@@ -64,5 +64,5 @@
 // # Errors
 //
 // Every error is an *Error that names the field, its value and what is allowed, and is of one of the kinds ErrSpec, ErrShape, ErrParams, ErrState,
-// ErrNotObserved, ErrDisabled, ErrFixed (errors.Is). A call that fails leaves the quantizer as it was. Data never causes a panic.
+// ErrNotObserved, ErrDisabled, ErrFixed, ErrNonFinite, ErrNil (errors.Is). A call that fails leaves the quantizer as it was. Data never causes a panic.
 package quant
