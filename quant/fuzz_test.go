@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 	"testing"
 
@@ -36,7 +37,7 @@ func (b *fuzzBits) any() int {
 	case x == -128:
 		return math.MinInt
 	case x%8 == 7:
-		return x << 40
+		return x << (bits.UintSize * 5 / 8)
 	default:
 		return x / 8
 	}
