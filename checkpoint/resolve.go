@@ -83,7 +83,11 @@ func (c *Checkpoint) resolve() error {
 }
 
 func newPlain(s Stored) *Tensor {
-	t := &Tensor{name: s.Name, shape: s.dims(), dtype: s.DType, parts: []Part{{Values, s}}}
+	t := &Tensor{name: s.Name, dtype: s.DType, parts: []Part{{Values, s}}}
+	if s.Shape.Rank() > mostAxes { // whose shape would take more memory than the header: it is copied as it is
+		return t
+	}
+	t.shape = s.dims()
 	if floating(s.DType) {
 		t.layout = &plain{s}
 	}

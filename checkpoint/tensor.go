@@ -81,7 +81,12 @@ const (
 func (t *Tensor) Name() string { return t.name }
 
 // Shape returns the tensor's shape in the plain model, outermost axis first. The caller must not change it.
-func (t *Tensor) Shape() []int { return t.shape }
+func (t *Tensor) Shape() []int {
+	if t.shape == nil && len(t.parts) > 0 {
+		return t.parts[0].dims() // of absurd rank, see newPlain
+	}
+	return t.shape
+}
 
 // Scheme says how the tensor is quantized.
 func (t *Tensor) Scheme() Scheme { return t.scheme }

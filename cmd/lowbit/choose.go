@@ -57,8 +57,14 @@ func (c *choice) check() error {
 
 // noPreset says that there is no preset of that name.
 func noPreset(name string) error {
-	all := slices.Concat(quant.Presets(), checkpoint.CompressedTensorsPresets(), ggufPresets())
-	return fmt.Errorf("is %q, want one of those that lowbit presets lists: %s", name, strings.Join(all, " "))
+	return fmt.Errorf("is %q, want one of those that lowbit presets lists: %s", name, strings.Join(allPresets(), " "))
+}
+
+// allPresets lists the presets, whatever they write to.
+func allPresets() (names []string) {
+	names = slices.Concat(quant.Presets(), checkpoint.CompressedTensorsPresets(), ggufPresets())
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // readers lists what a preset of that name can be written to.

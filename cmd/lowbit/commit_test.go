@@ -40,7 +40,7 @@ func TestTwoFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			var stdout, stderr bytes.Buffer
-			tool := &tool{ctx: context.Background(), stdout: &stdout, stderr: newConsole(&stderr), workers: 1}
+			tool := &tool{ctx: context.Background(), stdout: &output{w: &stdout}, stderr: newConsole(&stderr), workers: 1}
 			out, state := begin(t, filepath.Join(dir, "out"), c.outFull), begin(t, filepath.Join(dir, "state"), c.stateFull)
 			if c.obstacle != "" {
 				require.NoError(t, os.MkdirAll(filepath.Join(dir, c.obstacle, "full"), 0o777))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/internal/outfile"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -26,9 +27,36 @@ func openFile(path string) (*safetensors.File, error) {
 	}
 	in.Close()
 	if in.Kind() != checkpoint.File {
-		return nil, &safetensors.Error{File: path, Err: errors.New("is a sharded checkpoint, want one file")}
+		return nil, &safetensors.Error{File: path, Err: errors.New("is more than one file, want a safetensors file")}
 	}
 	return safetensors.Open(path)
+}
+
+// openLater reads the header of a file, which is opened again for each piece: there may be more files than a process may have open.
+func openLater(path string) (*safetensors.File, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	f.Close()
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, &safetensors.Error{File: path, Err: withoutPath(err)}
+	}
+	return safetensors.NewFile(laterFile(path), stat.Size(), path)
+}
+
+// laterFile is a file that is open only while it is read.
+type laterFile string
+
+// ReadAt reads bytes at a position.
+func (path laterFile) ReadAt(p []byte, off int64) (int, error) {
+	f, err := os.Open(string(path))
+	if err != nil {
+		return 0, withoutPath(err)
+	}
+	defer f.Close()
+	return f.ReadAt(p, off)
 }
 
 // files are those that a command has open to read.
@@ -37,12 +65,19 @@ type files struct {
 	err  error // the first
 }
 
+// mostOpen is how many files a command has open at a time. A variable for the tests.
+var mostOpen = 64
+
 // open opens one more. Whether it could, err says.
 func (f *files) open(path string) *safetensors.File {
 	if f.err != nil {
 		return nil
 	}
-	file, err := openFile(path)
+	open := openFile
+	if len(f.list) >= mostOpen {
+		open = openLater
+	}
+	file, err := open(path)
 	if err != nil {
 		f.err = err
 		return nil
@@ -68,15 +103,20 @@ func checkPlace(path string) error {
 	return w.Close()
 }
 
-// sameFile tells whether two names are the same file, which need not exist.
+// sameFile tells whether two names lead to the same file, which need not exist.
 func sameFile(a, b string) bool {
 	infoA, errA := os.Stat(a)
 	infoB, errB := os.Stat(b)
 	if errA == nil && errB == nil {
 		return os.SameFile(infoA, infoB)
 	}
-	absA, errA := filepath.Abs(a)
-	absB, errB := filepath.Abs(b)
+	pathA, errA := outfile.Resolve(a)
+	pathB, errB := outfile.Resolve(b)
+	if errA != nil || errB != nil {
+		return false
+	}
+	absA, errA := filepath.Abs(pathA)
+	absB, errB := filepath.Abs(pathB)
 	return errA == nil && errB == nil && absA == absB
 }
 

@@ -1,22 +1,31 @@
-// Lowbit quantizes the tensors of safetensors files, exactly as coreai-opt does and at the speed of memory.
+// Lowbit quantizes the weights of models, exactly and at the speed of memory.
 //
-//	lowbit demo                                           weights that ship with the tool, in each format
-//	lowbit fakequant --spec S -o OUT IN [IN...]           the tensors quantized and dequantized, with masks and parameters
-//	lowbit quantize --spec S [--pack] -o OUT IN           codes and parameters
-//	lowbit calibrate --spec S -o STATE IN [IN...]         what quantizers learn of batches of activations
-//	lowbit dequantize [--dtype f32|f16|bf16] -o OUT IN    tensors again
-//	lowbit inspect FILE                                   what a file holds
-//	lowbit compare A B                                    how two files differ
-//	lowbit cpu                                            the implementation of this machine, and why
-//	lowbit bench                                          the speed of this machine
+//	lowbit demo                                               weights that ship with the tool, in each format
+//	lowbit presets                                            what quantize --preset takes
+//	lowbit quantize --preset P | --spec S | --recipe R -o OUT IN    codes and parameters
+//	lowbit dequantize [--dtype f32|f16|bf16] -o OUT IN        tensors again
+//	lowbit fakequant --spec S -o OUT IN [IN...]               the tensors quantized and dequantized, with masks and parameters
+//	lowbit calibrate -o STATE IN...                           the state of quantizers that have seen batches of activations
+//	lowbit inspect IN                                         what a checkpoint holds
+//	lowbit compare A B                                        how two checkpoints differ
+//	lowbit cpu                                                the implementation of this machine, and why
+//	lowbit bench                                              the speed of this machine
+//	lowbit completion bash|zsh|fish                           completion of commands and flags
+//
+// IN is a safetensors file, the index of a sharded checkpoint, the folder of a Hugging Face checkpoint, or a GGUF file; what it is, its
+// first bytes tell. A folder, and an index, become a folder: shards of the same names, a new index, and every other file. It appears under
+// its name when it is whole; a run that was killed is taken up by the next.
 //
 // A spec is JSON, given as it is or as @file; its fields are those of quant.ParseSpec:
 //
+//	lowbit quantize --preset int4-g32 -o out.safetensors in.safetensors
+//	lowbit quantize --preset w4a16 -o Llama-w4a16 Llama
+//	lowbit quantize --preset q4_k_m -o out.gguf in.gguf
 //	lowbit quantize --spec '{"dtype":"int4","granularity":{"type":"per_block","axis":1,"block_size":32}}' --pack -o out.safetensors in.safetensors
 //
-// Tensors of F32, F16 and BF16 are quantized, if --include and --exclude select them; all others are copied. They pass through memory in
-// pieces, so that none is too large for it. OUT appears whole or not at all, and may be one of the INs. A closing line says how many bytes the
-// tensors had and have, and how long it took.
+// Tensors of F32, F16 and BF16 are quantized, if they are selected; all others are copied. They pass through memory in pieces, so that none
+// is too large for it. OUT appears whole or not at all, and may be one of the INs. A closing line says how many bytes the tensors had and
+// have, and how long it took.
 //
 // The exit status is 0, 1 if the work failed (or compare found a difference), 2 if the command line is wrong.
 package main
@@ -68,6 +77,7 @@ type commandLine struct {
 	Inspect    inspectCommand    `cmd:"" help:"Show what a file holds."`
 	Compare    compareCommand    `cmd:"" help:"Show how the tensors of two files differ; exit status 1 if any bit does."`
 	CPU        cpuCommand        `cmd:"" name:"cpu" help:"Show the implementation of this machine, and why it was chosen."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Bench      benchCommand      `cmd:"" help:"Measure the speed of this machine."`
 
 	ISA     string           `name:"isa" placeholder:"NAME" help:"Force an implementation: generic, avx2, avx512, avx512vbmi or neon."`
@@ -86,10 +96,25 @@ func (c *commandLine) Validate() error {
 // tool is what every command works with.
 type tool struct {
 	ctx     context.Context // done when the user interrupts
-	stdout  io.Writer
+	stdout  *output
 	stderr  *console
 	isa     string // forced by --isa
 	workers int
+}
+
+// output is standard output, which remembers that it could not be written.
+type output struct {
+	w   io.Writer
+	err error // the first
+}
+
+// Write writes.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // usageError is an error of the command line that shows only when the command begins.
@@ -106,6 +131,7 @@ var errDiffers = errors.New("the files differ")
 // run runs the tool and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status int) {
 	type exit int // what kong's --help and --version leave Parse with
+	out := &output{w: stdout}
 	defer func() {
 		switch e := recover().(type) {
 		case nil:
@@ -114,12 +140,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		default:
 			panic(e)
 		}
+		if err := out.err; err != nil && status == exitOK {
+			complain(stderr, fmt.Errorf("standard output: %w", withoutPath(err)))
+			status = exitFailed
+		}
 	}()
 	var cl commandLine
 	parser := kong.Must(&cl,
 		kong.Name("lowbit"),
-		kong.Description("Quantizes the tensors of safetensors files, exactly and at the speed of memory."),
-		kong.Writers(stdout, stderr),
+		kong.Description("Quantizes the weights of models, exactly and at the speed of memory."),
+		kong.Writers(out, stderr),
 		kong.Exit(func(status int) { panic(exit(status)) }),
 		kong.Vars{"version": version()},
 	)
@@ -134,15 +164,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (status i
 		err = chooseISA(cl.ISA)
 	}
 	if err != nil {
+		if out.err != nil {
+			return exitOK // but for what could not be written
+		}
 		complain(stderr, err)
 		return exitUsage
 	}
 
-	t := &tool{ctx: ctx, stdout: stdout, stderr: newConsole(stderr), isa: cl.ISA, workers: runtime.GOMAXPROCS(0)}
+	t := &tool{ctx: ctx, stdout: out, stderr: newConsole(stderr), isa: cl.ISA, workers: runtime.GOMAXPROCS(0)}
 	if cl.Workers != nil {
 		t.workers = *cl.Workers
 	}
-	switch err := command.Run(t); {
+	switch err := command.Run(t, parser); {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errDiffers):

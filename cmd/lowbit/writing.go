@@ -63,17 +63,17 @@ func (w *writing) run(after func()) error {
 func closingPlace(t *tool, out string) io.Writer {
 	info, err := os.Stat(out)
 	if err != nil || info.IsDir() {
-		return t.stdout // OUT is new
+		return t.stdout.w // OUT is new
 	}
 	if !info.Mode().IsRegular() {
 		return t.stderr
 	}
-	if f, ok := t.stdout.(*os.File); ok {
+	if f, ok := t.stdout.w.(*os.File); ok {
 		if stdout, err := f.Stat(); err == nil && os.SameFile(stdout, info) {
 			return t.stderr
 		}
 	}
-	return t.stdout
+	return t.stdout.w
 }
 
 // closingLine says what was done. OUT is there: that nobody hears of it is no failure.

@@ -4,10 +4,12 @@ package outfile
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File is a file in the making.
@@ -15,6 +17,7 @@ type File struct {
 	*os.File
 	temp  string // "" for a device, which is written in place
 	final string
+	lock  *os.File // held as long as the temporary file is somebody's; nil where there are no locks
 }
 
 // Create opens the file to write; kind is part of the temporary name. A symbolic link stands for what it points at. A file that exists must
@@ -51,23 +54,94 @@ func create(path, kind string) (*File, error) {
 		return nil, err
 	}
 
-	final, err := followLinks(path)
+	final, err := Resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	temp := filepath.Join(filepath.Dir(final), fmt.Sprintf(".%s-%016x.tmp", kind, rand.Uint64()))
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	prefix := filepath.Join(filepath.Dir(final), fmt.Sprintf(".%s-%016x-", kind, hash(filepath.Base(final))))
+	removeStale(prefix)
+	f, err := createTemp(prefix, perm)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create a file beside it: %w", Reason(err))
 	}
-	f := &File{File: file, temp: temp, final: final}
+	f.final = final
 	if exists {
-		if err := file.Chmod(perm); err != nil { // the bits that the umask took
+		if err := f.Chmod(perm); err != nil { // the bits that the umask took
 			f.Discard()
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+// tempSuffix ends the names of temporary files.
+const tempSuffix = ".tmp"
+
+// hash tells names apart.
+func hash(name string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return h.Sum64()
+}
+
+// createTemp creates a temporary file, and locks it for as long as it is needed.
+func createTemp(prefix string, perm fs.FileMode) (*File, error) {
+	const most = 10 // another run may take the file for nobody's before it is locked
+	for range most {
+		temp := fmt.Sprintf("%s%016x%s", prefix, rand.Uint64(), tempSuffix)
+		file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+		if err != nil {
+			return nil, err
+		}
+		f := &File{File: file, temp: temp}
+		if f.lock, err = os.Open(temp); err == nil && tryLock(f.lock) && f.isThere() {
+			return f, nil
+		}
+		f.unlock()
+		if f.isThere() { // there are no locks here, or no reading of what was created
+			return f, nil
+		}
+		file.Close()
+	}
+	return nil, errors.New("temporary files vanish")
+}
+
+// isThere tells whether the temporary file still has its name.
+func (f *File) isThere() bool {
+	named, err := os.Stat(f.temp)
+	if err != nil {
+		return false
+	}
+	own, err := f.Stat()
+	return err == nil && os.SameFile(named, own)
+}
+
+func (f *File) unlock() {
+	if f.lock != nil {
+		f.lock.Close()
+		f.lock = nil
+	}
+}
+
+// removeStale removes the temporary files that a run to the same file has left that was killed: those that nobody has locked.
+func removeStale(prefix string) {
+	entries, err := os.ReadDir(filepath.Dir(prefix))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, filepath.Base(prefix)) || !strings.HasSuffix(name, tempSuffix) || !e.Type().IsRegular() {
+			continue
+		}
+		path := filepath.Join(filepath.Dir(prefix), name)
+		if file, err := os.Open(path); err == nil {
+			if tryLock(file) {
+				os.Remove(path)
+			}
+			file.Close()
+		}
+	}
 }
 
 // CheckRegular names what is no file with bytes at positions.
@@ -91,8 +165,8 @@ func checkWritable(path string) error {
 	return file.Close()
 }
 
-// followLinks resolves a path to the file that would be written, which need not exist.
-func followLinks(path string) (string, error) {
+// Resolve follows links: it resolves a path to the file that would be written, which need not exist.
+func Resolve(path string) (string, error) {
 	const most = 40 // as Linux has it
 	for range most {
 		dir, base := filepath.Split(path)
@@ -138,6 +212,7 @@ func (f *File) Seal() error {
 	err := f.Close()
 	if err != nil && f.temp != "" {
 		os.Remove(f.temp)
+		f.unlock()
 	}
 	return Reason(err)
 }
@@ -147,6 +222,7 @@ func (f *File) Publish() error {
 	if f.temp == "" {
 		return nil
 	}
+	defer f.unlock()
 	err := os.Rename(f.temp, f.final)
 	if err != nil {
 		os.Remove(f.temp)
@@ -163,6 +239,7 @@ func (f *File) Discard() error {
 		}
 		return Reason(err)
 	}
+	defer f.unlock()
 	if err := os.Remove(f.temp); err != nil {
 		return fmt.Errorf("cannot remove %q: %w", f.temp, Reason(err))
 	}

@@ -1,0 +1,95 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// asTool makes the test's program the tool.
+const asTool = "LOWBIT_TEST_AS_TOOL"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asTool) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// start starts the tool as a process.
+func start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	path, err := os.Executable()
+	require.NoError(t, err)
+	c := exec.Command(path, args...)
+	c.Env = append(os.Environ(), asTool+"=1")
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	return c, &stderr
+}
+
+// A signal that ends the work leaves nothing behind; what kill -9 leaves, the next run to the same file removes.
+func TestSignals(t *testing.T) {
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	const elements = int64(1) << 36
+	header := fmt.Sprintf(`{"w":{"dtype":"F32","shape":[1024,%d],"data_offsets":[0,%d]}}`, elements/1024, 4*elements)
+	require.NoError(t, os.WriteFile(in, headed(header, 0), 0o666))
+	if err := os.Truncate(in, int64(8+len(header))+4*elements); err != nil {
+		t.Skip("the file system has no files of that size")
+	}
+	run := func(signal syscall.Signal) (*exec.Cmd, string) {
+		c, stderr := start(t, "quantize", "--spec", int4Blocks, "-o", out, in)
+		require.NoError(t, c.Start())
+		for len(entries(t, dir)) < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		require.NoError(t, c.Process.Signal(signal))
+		c.Wait()
+		return c, stderr.String()
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+		c, stderr := run(signal)
+		assert.Equal(t, exitFailed, c.ProcessState.ExitCode())
+		assert.Equal(t, "lowbit: interrupted\n", stderr)
+		assert.Equal(t, []string{"in"}, entries(t, dir))
+	}
+	run(syscall.SIGKILL)
+	assert.Len(t, entries(t, dir), 2)
+	require.NoError(t, os.Remove(in))
+	save(t, in, ramp("w", 4, 4))
+	works(t, "quantize", "--spec", int8Spec, "-o", out, in)
+	assert.Equal(t, []string{"in", "out"}, entries(t, dir))
+}
+
+// Standard output that is full is a failure; that the closing line is lost is none.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full")
+	}
+	defer full.Close()
+	in := save(t, place(t, "in"), ramp("w", 4))
+	for _, args := range [][]string{{"--version"}, {"--help"}, {"inspect", in}, {"compare", in, in}, {"cpu"}, {"presets"}, {"completion", "bash"}} {
+		c, stderr := start(t, args...)
+		c.Stdout = full
+		c.Run()
+		assert.Equal(t, exitFailed, c.ProcessState.ExitCode(), args)
+		assert.Equal(t, 1, strings.Count(stderr.String(), "\n"), stderr.String())
+		assert.Contains(t, stderr.String(), "no space left on device", args)
+	}
+	c, _ := start(t, "quantize", "--spec", int8Spec, "-o", place(t, "out"), in)
+	c.Stdout = full
+	require.NoError(t, c.Run())
+}
