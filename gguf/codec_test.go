@@ -178,6 +178,14 @@ func TestPlainBlocks(t *testing.T) {
 	})
 }
 
+// The least value of a search is that of the try that is accepted, +0 where the first was -0: as ggml writes it.
+func TestSignOfZero(t *testing.T) {
+	x, importance := fill(32, negativeZero), fill(32, 0.25)
+	x[26], x[31] = 0.00011127, 0
+	want := []byte{124, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 240, 0, 0, 0, 0, 0}
+	require.Equal(t, want, quantized(x, Blocks{Type: Q4_1, Importance: importance}))
+}
+
 func fill(n int, v float32) []float32 {
 	x := make([]float32, n)
 	for i := range x {

@@ -270,11 +270,9 @@ func (s *rangedSearch) search(x, w []float32) (f rangedFit, sw float32) {
 		if e := s.error(x, w, l, scale, offset); e < best {
 			best = e
 			f.scale, f.inverse, f.base = scale, inverse, least
-			if least != offset {
-				least = offset
-				for i, v := range x {
-					y[i] = v - least
-				}
+			least = offset
+			for i, v := range x {
+				y[i] = v - least
 			}
 		}
 	}
