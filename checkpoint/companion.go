@@ -14,16 +14,25 @@ import (
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
-// Companion is a tensor that lies beside the codes of a quantized one: a parameter of each of its groups.
+// Companion is a tensor that lies beside the codes of a quantized one: a parameter of each of its groups, or one of the whole tensor.
 type Companion struct {
 	Suffix string // of the quantized tensor's name
 	DType  safetensors.DType
 }
 
+// Shape is that of a companion of a tensor with so many groups along each axis.
+func (c Companion) Shape(groups safetensors.Shape) safetensors.Shape {
+	if c.Suffix == globalScaleSuffix {
+		return safetensors.ShapeOf()
+	}
+	return groups
+}
+
 const (
-	scaleSuffix     = ".scale"
-	zeroPointSuffix = ".zero_point"
-	minvalSuffix    = ".minval"
+	scaleSuffix       = ".scale"
+	zeroPointSuffix   = ".zero_point"
+	minvalSuffix      = ".minval"
+	globalScaleSuffix = ".global_scale"
 )
 
 // Companions are what lies beside a tensor's codes.
@@ -36,7 +45,9 @@ func (r Record) Companions() []Companion {
 	}
 	scale := r.scaleType()
 	list := []Companion{{scaleSuffix, scale}}
-	switch s := r.Spec; {
+	switch s := r.Spec.Resolved(); {
+	case s.GlobalScale == quant.GlobalOn:
+		list = append(list, Companion{globalScaleSuffix, safetensors.F32})
 	case s.Formulation == quant.MinVal:
 		list = append(list, Companion{minvalSuffix, scale})
 	case s.Scheme == quant.Asymmetric:
@@ -47,10 +58,16 @@ func (r Record) Companions() []Companion {
 
 // scaleType is the least type that holds every scale.
 func (r Record) scaleType() safetensors.DType {
-	switch s := r.Spec; {
-	case s.ScaleDType == quant.ScaleE8M0 || s.DType == quant.Float4E2M1FN:
+	switch s := r.Spec.Resolved(); {
+	case s.ScaleDType == quant.ScaleE8M0:
 		return safetensors.F8_E8M0
-	case s.FloatRange.Fixed():
+	case s.ScaleDType == quant.ScaleE4M3FN:
+		return safetensors.F8_E4M3
+	case s.ScaleDType == quant.ScaleFloat16:
+		return safetensors.F16
+	case s.ScaleDType == quant.ScaleBFloat16:
+		return safetensors.BF16
+	case s.FloatRange.Fixed(), s.Dialect == quant.Transformers:
 		return safetensors.F32
 	}
 	return r.DType
@@ -61,7 +78,7 @@ func (r Record) Bits(groups int) int64 {
 	dtype, shape := r.Stored()
 	bits := int64(dtype.Bits()) * int64(shape.Elements())
 	for _, c := range r.Companions() {
-		bits += int64(c.DType.Bits()) * int64(groups)
+		bits += int64(c.DType.Bits()) * int64(c.Shape(safetensors.ShapeOf(groups)).Elements())
 	}
 	return bits
 }
@@ -70,6 +87,13 @@ func (r Record) Bits(groups int) int64 {
 func (r Record) WriteParams(p quant.Params, first int, write func(suffix string, data []byte, off int64) error) error {
 	var data []byte
 	for _, c := range r.Companions() {
+		if c.Suffix == globalScaleSuffix {
+			data = binary.LittleEndian.AppendUint32(data[:0], math.Float32bits(p.Global))
+			if err := write(c.Suffix, data, 0); err != nil {
+				return err
+			}
+			continue
+		}
 		size := c.DType.Bits() / 8
 		data = slices.Grow(data[:0], size*len(p.Scale))[:size*len(p.Scale)]
 		if err := c.encode(data, p); err != nil {
@@ -86,9 +110,17 @@ func (r Record) WriteParams(p quant.Params, first int, write func(suffix string,
 // uses the memory of p if there is enough.
 func (r Record) ReadParams(p *quant.Params, first, n int, read func(suffix string, data []byte, off int64) error) error {
 	p.Scale = slices.Grow(p.Scale[:0], n)[:n]
-	p.ZeroPoint, p.MinVal = p.ZeroPoint[:0], p.MinVal[:0]
+	p.ZeroPoint, p.MinVal, p.Global = p.ZeroPoint[:0], p.MinVal[:0], 0
 	var data []byte
 	for _, c := range r.Companions() {
+		if c.Suffix == globalScaleSuffix {
+			data = slices.Grow(data[:0], 4)[:4]
+			if err := read(c.Suffix, data, 0); err != nil {
+				return err
+			}
+			p.Global = math.Float32frombits(binary.LittleEndian.Uint32(data))
+			continue
+		}
 		size := c.DType.Bits() / 8
 		data = slices.Grow(data[:0], size*n)[:size*n]
 		if err := read(c.Suffix, data, int64(size)*int64(first)); err != nil {
@@ -108,7 +140,7 @@ func (r Record) ReadParams(p *quant.Params, first, n int, read func(suffix strin
 
 // zeroPoint is that of every group of a symmetric scheme.
 func (r Record) zeroPoint() int32 {
-	if r.Spec.DType.IsFloat() || r.Spec.Formulation == quant.MinVal {
+	if r.Spec.DType.IsFloat() || r.Spec.Formulation == quant.MinVal || r.Spec.ScaleDType == quant.ScaleE8M0 {
 		return 0
 	}
 	lo, hi := r.Spec.QuantRange()
@@ -156,6 +188,10 @@ func (c Companion) encode(data []byte, p quant.Params) error {
 			e := fp8.E8M0FromFloat32(v)
 			data[i] = uint8(e)
 			back = e.Float32()
+		case safetensors.F8_E4M3:
+			e := fp8.E4M3FNFromFloat32(v)
+			data[i] = uint8(e)
+			back = e.Float32()
 		}
 		if back != v && v == v {
 			return fmt.Errorf("%s of %v is not one of %v", c.Suffix[1:], v, c.DType)
@@ -187,6 +223,8 @@ func (c Companion) decode(p *quant.Params, data []byte, n int) {
 			*v = bf16.BFloat16(le.Uint16(data[2*i:])).Float32()
 		case safetensors.F8_E8M0:
 			*v = fp8.E8M0(data[i]).Float32()
+		case safetensors.F8_E4M3:
+			*v = fp8.E4M3FN(data[i]).Float32()
 		}
 	}
 }

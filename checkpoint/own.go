@@ -48,12 +48,14 @@ func (r *resolver) resolveOwn() error {
 func (b *builder) resolveOwn(record Record) {
 	l := &own{record: record, params: map[string]Stored{}}
 	l.codes, _ = b.add(Codes, b.name)
-	roles := map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, minvalSuffix: Minval}
+	roles := map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, minvalSuffix: Minval, globalScaleSuffix: GlobalScale}
 	codes := record.Codes()
 	for _, c := range record.Companions() {
 		s, _ := b.add(roles[c.Suffix], b.name+c.Suffix)
 		l.params[c.Suffix] = s
-		codes.Params.Shape = s.dims()
+		if c.Suffix == scaleSuffix {
+			codes.Params.Shape = s.dims()
+		}
 	}
 	if b.err != nil {
 		return

@@ -72,10 +72,12 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	dtype, shape := r.Stored()
 	if dims := shape.Dims(); dtype == safetensors.F4 && (len(dims) == 0 || dims[len(dims)-1]%2 != 0) {
 		return nil, t.refuse("has the shape %s, want an even last axis, as float4 is packed in pairs", shape)
+	} else if (dtype == safetensors.F6_E2M3 || dtype == safetensors.F6_E3M2) && (len(dims) == 0 || dims[len(dims)-1]%4 != 0) {
+		return nil, t.refuse("has the shape %s, want a last axis that is a multiple of 4, as float6 is packed four to three bytes", shape)
 	}
 	outputs := []safetensors.Info{{Name: t.name, DType: dtype, Shape: shape}}
 	for _, c := range r.Companions() {
-		outputs = append(outputs, safetensors.Info{Name: t.name + c.Suffix, DType: c.DType, Shape: safetensors.ShapeOf(groups...)})
+		outputs = append(outputs, safetensors.Info{Name: t.name + c.Suffix, DType: c.DType, Shape: c.Shape(safetensors.ShapeOf(groups...))})
 	}
 	q.mu.Lock()
 	if q.records == nil {
@@ -170,6 +172,10 @@ func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
 	}
 	for i, c := range q.record.Companions() {
 		size := int64(c.DType.Bits() / 8)
+		if c.Suffix == globalScaleSuffix { // of the only part
+			p.Runs = append(p.Runs, Run{i + 1, 0, size})
+			continue
+		}
 		p.Runs = append(p.Runs, Run{i + 1, size * int64(groups.Group), size * int64(groups.Groups)})
 	}
 	return p

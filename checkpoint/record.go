@@ -152,8 +152,8 @@ func (r Record) check(f *safetensors.File, name string) error {
 		}
 		if i == 0 {
 			groups = p.Shape
-		} else if p.Shape != groups {
-			return refuse(p.Name, "has the shape %v, want %v as %q has", p.Shape, groups, name+scaleSuffix)
+		} else if want := c.Shape(groups); p.Shape != want {
+			return refuse(p.Name, "has the shape %v, want %v, as %q has %v", p.Shape, want, name+scaleSuffix, groups)
 		}
 	}
 	return nil
@@ -162,7 +162,7 @@ func (r Record) check(f *safetensors.File, name string) error {
 // storageTypes are the element types of unpacked codes.
 var storageTypes = map[quant.DType]safetensors.DType{
 	quant.Int8: safetensors.I8, quant.Uint8: safetensors.U8, quant.Float8E4M3FN: safetensors.F8_E4M3, quant.Float8E5M2: safetensors.F8_E5M2,
-	quant.Int16: safetensors.I16, quant.Uint16: safetensors.U16,
+	quant.Int16: safetensors.I16, quant.Uint16: safetensors.U16, quant.Float6E2M3FN: safetensors.U8, quant.Float6E3M2FN: safetensors.U8,
 }
 
 // Stored tells the type and the shape of the codes in a file.
@@ -171,6 +171,10 @@ func (r Record) Stored() (safetensors.DType, safetensors.Shape) {
 	switch {
 	case !r.Packed || d.Bits() == 8:
 		return storageTypes[d.Storage()], r.Shape
+	case d == quant.Float6E2M3FN:
+		return safetensors.F6_E2M3, r.Shape
+	case d == quant.Float6E3M2FN:
+		return safetensors.F6_E3M2, r.Shape
 	case d.IsFloat():
 		return safetensors.F4, r.Shape
 	}

@@ -38,16 +38,17 @@ func ParseSpec(data []byte) (Spec, error) {
 		case "float_range":
 			s.FloatRange, err = parseFloatRange(f)
 		case "scale_dtype":
-			if !f.null() {
-				s.ScaleDType, err = enumField[ScaleDType](f, scaleDTypeNames)
-			}
-			if err == nil && !f.null() && s.ScaleDType == ScaleAny { // the string "null"
-				err = f.error(oneOf(scaleDTypeNames))
-			}
+			s.ScaleDType, err = choiceField[ScaleDType](f, scaleDTypeNames)
+		case "dialect":
+			s.Dialect, err = choiceField[Dialect](f, dialectNames)
+		case "scale_rule":
+			s.ScaleRule, err = choiceField[ScaleRule](f, scaleRuleNames)
+		case "global_scale":
+			s.GlobalScale, err = parseGlobalScale(f)
 		case "n_bits", "target_dtype", "_quant_range", "quant_min", "quant_max":
 			computed = append(computed, f)
 		default:
-			err = &Error{ErrSpec, f.name, "not a field", "dtype, qscheme, qformulation, granularity, fake_quantize_cls, qparam_calculator_cls, range_calculator_cls, float_range or scale_dtype"}
+			err = &Error{ErrSpec, f.name, "not a field", "dtype, qscheme, qformulation, granularity, fake_quantize_cls, qparam_calculator_cls, range_calculator_cls, float_range, scale_dtype, dialect, scale_rule or global_scale"}
 		}
 		if err != nil {
 			return Spec{}, err
@@ -131,7 +132,51 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 		RangeCalculator Algorithm   `json:"range_calculator_cls"`
 		FloatRange      FloatRange  `json:"float_range"`
 		ScaleDType      any         `json:"scale_dtype"`
-	}{s.DType.String(), s.Scheme.String(), s.Formulation.String(), s.Granularity, s.FakeQuantize, s.Calculator, s.RangeCalculator, s.FloatRange, scale})
+		Dialect         string      `json:"dialect,omitempty"`
+		ScaleRule       string      `json:"scale_rule,omitempty"`
+		GlobalScale     any         `json:"global_scale,omitempty"`
+	}{s.DType.String(), s.Scheme.String(), s.Formulation.String(), s.Granularity, s.FakeQuantize, s.Calculator, s.RangeCalculator, s.FloatRange, scale,
+		unlessNull(s.Dialect.String()), unlessNull(s.ScaleRule.String()), globalScaleJSON(s.GlobalScale)})
+}
+
+// unlessNull is a name, or "" for the one that stands for nothing.
+func unlessNull(name string) string {
+	if name == "null" {
+		return ""
+	}
+	return name
+}
+
+// globalScaleJSON is what a Spec has in its JSON, nil where nothing is said.
+func globalScaleJSON(g GlobalScale) any {
+	if g == GlobalDefault {
+		return nil
+	}
+	return g == GlobalOn
+}
+
+func parseGlobalScale(f field) (GlobalScale, error) {
+	switch string(f.value) {
+	case "null":
+		return GlobalDefault, nil
+	case "false":
+		return GlobalOff, nil
+	case "true":
+		return GlobalOn, nil
+	}
+	return 0, f.error("true, false or null")
+}
+
+// choiceField is enumField for names of which null is the first, and no string.
+func choiceField[E ~uint8](f field, names []string) (E, error) {
+	if f.null() {
+		return 0, nil
+	}
+	e, err := enumField[E](f, names)
+	if err == nil && e == 0 {
+		err = f.error(oneOf(names))
+	}
+	return e, err
 }
 
 // MarshalJSON writes two numbers or nulls.

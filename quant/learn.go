@@ -37,6 +37,9 @@ func (q *FakeQuantizer[T]) BackwardParams(dx *Tensor[T], grads *ParamGradients, 
 	if q.format.minval {
 		return specError("qformulation", q.spec.Formulation, "zp, as scales are to be learned")
 	}
+	if q.spec.Dialect != Reference {
+		return specError("dialect", q.spec.Dialect, "null, as scales are to be learned")
+	}
 	if err := dy.check("dy"); err != nil {
 		return err
 	}

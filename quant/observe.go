@@ -79,8 +79,12 @@ func (o *observer) clamp(low, high []float32) {
 // observeNothing sets the parameters where both ends are fixed.
 func (p *pass[T]) observeNothing() {
 	b := p.benches[0]
-	for g := 0; g < p.tiling.count; g += chunk {
-		n := min(chunk, p.tiling.count-g)
+	most := chunk
+	if p.format.global {
+		most = p.tiling.count
+	}
+	for g := 0; g < p.tiling.count; g += most {
+		n := min(most, p.tiling.count-g)
 		b.low, b.high = grow(b.low, n), grow(b.high, n)
 		p.observer.update(g, b.low, b.high)
 	}
@@ -197,8 +201,17 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 				yield(b.wide[:held])
 			}
 		})
-		b.low[0], b.high[0] = p.observer.round(r.Min), p.observer.round(r.Max)
+		low, high := p.observer.round(r.Min), p.observer.round(r.Max)
+		if p.format.global { // all at once, below
+			b.allLow, b.allHigh = grow(b.allLow, t.count), grow(b.allHigh, t.count)
+			b.allLow[g], b.allHigh[g] = low, high
+			continue
+		}
+		b.low[0], b.high[0] = low, high
 		p.observer.update(g, b.low, b.high)
+	}
+	if p.format.global {
+		p.observer.update(0, b.allLow, b.allHigh)
 	}
 }
 

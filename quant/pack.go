@@ -15,12 +15,16 @@ type lines struct {
 	bits   int
 	width  int // bytes of a code that is not packed
 	fp4    bool
+	floats bool           // of a format that files know packed: rows are not padded there
 	format kernels.Format // of packed codes
 	length int            // that of the last axis if they are padded; else all is one line
 }
 
 func newLines(d DType, shape []int, packed bool) lines {
-	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), width: max(1, d.Bits()/8), fp4: d == Float4E2M1FN, format: kernelFormat(d, true), length: math.MaxInt}
+	l := lines{packed: packed && d.Bits() < 8, bits: d.Bits(), width: max(1, d.Bits()/8), fp4: d == Float4E2M1FN, floats: d.IsFloat(), format: kernelFormat(d, true), length: math.MaxInt}
+	if d == Float6E2M3FN || d == Float6E3M2FN {
+		l.format = kernels.Uint6 // codes that are there already
+	}
 	row := 1
 	if len(shape) > 0 {
 		row = shape[len(shape)-1]
@@ -31,8 +35,11 @@ func newLines(d DType, shape []int, packed bool) lines {
 	return l
 }
 
-// check refuses what safetensors cannot say of float4: half a byte at the end of a row.
+// check refuses what safetensors cannot say of float4 and float6: a part of a byte at the end of a row.
 func (l lines) check(shape []int) error {
+	if l.floats && l.padded && !l.fp4 {
+		return shapeError("shape", shape, "a last axis that is a multiple of 4, as four float6 are packed in three bytes")
+	}
 	if l.fp4 && l.padded {
 		return shapeError("shape", shape, "an even last axis, as float4 is packed in pairs")
 	}

@@ -159,7 +159,7 @@ func (p *pass[T]) equip(workers int) {
 // fuses tells whether each group can be observed and quantized while it is in cache.
 func (p *pass[T]) fuses() bool {
 	return p.tiling.contiguous() && p.tiling.grid.Len <= fuse && p.batch() <= fuse &&
-		p.out != nothing && p.step == nil && !p.lines.padded &&
+		p.out != nothing && p.step == nil && !p.lines.padded && !p.format.global &&
 		(p.workers == 1 || shareable(p.observer.calculator))
 }
 

@@ -135,12 +135,16 @@ func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bo
 	default:
 		return nil, specError("fake_quantize_cls", spec.FakeQuantize.Name, piecewise)
 	}
-	groups, err := spec.Granularity.Groups(shape, target)
+	groups, err := spec.groups(nil, shape, target)
 	if err != nil {
 		return nil, err
 	}
 	p := &Pieces[T]{spec: spec, observer: newObserver(spec, nil, e), step: a.quantize} // the first pass just sets the range, whatever the calculator
-	return p, p.cut(spec.DType, shape, groups, packed)
+	err = p.cut(spec.DType, shape, groups, packed)
+	if p.observer.format.global { // all groups have a parameter in common
+		p.tiling.apart = p.tiling.size
+	}
+	return p, err
 }
 
 // Searches reports whether ranges are found by a search among elements, not by their least and their greatest: with a range calculator other

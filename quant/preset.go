@@ -17,6 +17,11 @@ var presets = []struct{ name, spec string }{
 	{"int2-g32", `{"dtype":"int2","granularity":{"type":"per_block","axis":-1,"block_size":32}}`},
 	{"fp8", `{"dtype":"float8_e4m3fn","granularity":{"type":"per_channel","axis":0}}`},
 	{"fp8-block", `{"dtype":"float8_e4m3fn","granularity":{"type":"per_block","block_size":[128,128]}}`},
+	{"mxint8", `{"dtype":"int8","scale_dtype":"float8_e8m0fnu","granularity":{"type":"per_block","axis":-1,"block_size":32}}`},
+	{"mxfp8", `{"dtype":"float8_e4m3fn","scale_dtype":"float8_e8m0fnu","dialect":"torchao","scale_rule":"floor","granularity":{"type":"per_block","axis":-1,"block_size":32}}`},
+	{"mxfp6", `{"dtype":"float6_e2m3fn","scale_dtype":"float8_e8m0fnu","dialect":"torchao","scale_rule":"floor","granularity":{"type":"per_block","axis":-1,"block_size":32}}`},
+	{"mxfp4", `{"dtype":"float4_e2m1fn_x2","scale_dtype":"float8_e8m0fnu","dialect":"torchao","scale_rule":"floor","granularity":{"type":"per_block","axis":-1,"block_size":32}}`},
+	{"nvfp4", `{"dtype":"float4_e2m1fn_x2","scale_dtype":"float8_e4m3fn","dialect":"torchao","global_scale":true,"granularity":{"type":"per_block","axis":-1,"block_size":16}}`},
 }
 
 // searched are presets that are there once more with the range calculator "mse", under their name and mseSuffix.

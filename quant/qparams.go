@@ -9,6 +9,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/scan"
 	"github.com/lowbit-go/lowbit/kernels"
@@ -20,12 +21,23 @@ type Params struct {
 	Scale     []float32 // the width of a step
 	ZeroPoint []int32   // the code of 0 (ZP); integers only
 	MinVal    []float32 // the value of the lowest code (MinVal); integers only
+
+	// Global is the scale of the whole tensor, where Spec.GlobalScale is GlobalOn; else it is 0. It is as the dialect stores it: the
+	// scales are multiplied by that of TorchAO and ModelOpt, and divided by that of CompressedTensors.
+	Global float32
+
+	factor []float32 // what elements are multiplied with or divided by, where format.factors; none if it was not observed
 }
 
 // resize makes room for the parameters of groups of that shape.
 func (p *Params) resize(f *format, shape []int, count int) {
 	p.Shape = copyShape(p.Shape, shape)
 	p.Scale = grow(p.Scale, count)
+	if f.factors() {
+		p.factor = grow(p.factor, count)
+	} else {
+		p.factor = nil
+	}
 	if f.dtype.IsFloat() {
 		p.ZeroPoint, p.MinVal = nil, nil
 		return
@@ -39,6 +51,8 @@ func (p *Params) copyFrom(q *Params) {
 	p.Scale = append(p.Scale[:0], q.Scale...)
 	p.ZeroPoint = append(p.ZeroPoint[:0], q.ZeroPoint...)
 	p.MinVal = append(p.MinVal[:0], q.MinVal...)
+	p.Global = q.Global
+	p.factor = append(p.factor[:0], q.factor...)
 }
 
 // clone returns a copy.
@@ -87,12 +101,24 @@ func (p *Params) check(f *format, from source, first int) error {
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive number")
 			case !finite && from == given:
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a finite number")
-			case f.scale > ScaleE8M0 && s == s && f.scaleElement().round(s) != s:
+			case f.scale > ScaleE8M0 && s == s && f.roundScale(s) != s:
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a %v, as that is scale_dtype", f.scale)
+			case f.scale == ScaleE8M0 && s == 0x1p-127 && f.dialect != Reference:
 			case f.scale == ScaleE8M0 && (finite || s == s) && math.Float32bits(s)&(1<<23-1) != 0:
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a power of two from 2^-126 to 2^127, as scale_dtype is %v", ScaleE8M0)
 			}
 		}
+	}
+	switch {
+	case !f.global && p.Global != 0:
+		return paramsError("Params.Global", p.Global, "0, as global_scale is not true")
+	case f.global && from == given && !(p.Global > 0 && p.Global <= math.MaxFloat32):
+		return paramsError("Params.Global", p.Global, "a positive, finite number")
+	case f.global && p.Global < 0:
+		return paramsError("Params.Global", p.Global, "a number that is not negative")
+	}
+	if n := len(p.factor); n > 0 && n != count {
+		p.factor = nil
 	}
 	if f.dtype.IsFloat() {
 		if len(p.ZeroPoint) > 0 || len(p.MinVal) > 0 {
@@ -150,12 +176,15 @@ type format struct {
 	scheme   Scheme
 	minval   bool // MinVal formulation
 	scale    ScaleDType
+	dialect  Dialect
+	rule     ScaleRule
+	global   bool
 }
 
 func newFormat(s Spec) format {
 	s = s.resolved()
 	lo, hi := s.QuantRange()
-	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType}
+	return format{s.DType, float32(lo), float32(hi), s.Scheme, s.Formulation == MinVal, s.ScaleDType, s.Dialect, s.ScaleRule, s.GlobalScale == GlobalOn}
 }
 
 // group returns one group's parameters for quantizing.
@@ -172,7 +201,7 @@ func (f *format) group(p *Params, i int) Group {
 
 // ints returns the parameters of a span for a kernel of integers, whose codes lie in bytes or are packed there.
 func (f *format) ints(p *Params, s span, packed bool) kernels.IntParams {
-	k := kernels.IntParams{Format: kernelFormat(f.dtype, packed), Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
+	k := kernels.IntParams{Format: kernelFormat(f.dtype, packed), Dialect: kernelDialects[f.dialect], Min: int(f.min), Max: int(f.max), Scale: p.Scale[s.group:][:s.grid.Groups]}
 	switch {
 	case f.minval:
 		k.Minval = p.MinVal[s.group:][:s.grid.Groups]
@@ -184,7 +213,14 @@ func (f *format) ints(p *Params, s span, packed bool) kernels.IntParams {
 
 // floats is ints for a kernel of floats.
 func (f *format) floats(p *Params, s span, packed bool) kernels.FloatParams {
-	return kernels.FloatParams{Format: kernelFormat(f.dtype, packed), Scale: p.Scale[s.group:][:s.grid.Groups]}
+	k := kernels.FloatParams{
+		Format: kernelFormat(f.dtype, packed), Dialect: kernelDialects[f.dialect], Scales: f.scales(), Rule: kernelRules[f.rule], Global: p.Global,
+		Scale: p.Scale[s.group:][:s.grid.Groups],
+	}
+	if len(p.factor) > 0 {
+		k.Factor = p.factor[s.group:][:s.grid.Groups]
+	}
+	return k
 }
 
 // kernelFormat is what the kernels call the format of codes that lie in bytes or are packed there.
@@ -215,6 +251,16 @@ func kernelFormat(d DType, packed bool) kernels.Format {
 		return kernels.Uint2
 	case Float8E5M2:
 		return kernels.E5M2
+	case Float6E2M3FN:
+		if packed {
+			return kernels.E2M3Packed
+		}
+		return kernels.E2M3
+	case Float6E3M2FN:
+		if packed {
+			return kernels.E3M2Packed
+		}
+		return kernels.E3M2
 	case Float4E2M1FN:
 		if packed {
 			return kernels.E2M1Packed
@@ -227,15 +273,17 @@ func kernelFormat(d DType, packed bool) kernels.Format {
 // width is the number of bytes of a code that is not packed.
 func (f *format) width() int { return max(1, f.dtype.Bits()/8) }
 
-// scaleElement is the type that scales are rounded to.
-func (f *format) scaleElement() element {
+// roundScale rounds to the type of the scales.
+func (f *format) roundScale(s float32) float32 {
 	switch f.scale {
 	case ScaleFloat16:
-		return elementF16
+		return elementF16.round(s)
 	case ScaleBFloat16:
-		return elementBF16
+		return elementBF16.round(s)
+	case ScaleE4M3FN:
+		return fp8.E4M3FNFromFloat32(s).Float32()
 	}
-	return elementF32
+	return s
 }
 
 // encode writes the codes of values that a user's own step made: the nearest code, 0 for NaN where the format has none.
@@ -249,6 +297,10 @@ func (f *format) encode(dst []byte, values []float32) {
 			dst[i] = byte(fp8.E4M3FNFromFloat32Sat(v))
 		case Float8E5M2:
 			dst[i] = byte(fp8.E5M2FromFloat32Sat(v))
+		case Float6E2M3FN:
+			dst[i] = byte(fp6.E2M3FromFloat32(v))
+		case Float6E3M2FN:
+			dst[i] = byte(fp6.E3M2FromFloat32(v))
 		default:
 			q := 0
 			if v == v {
@@ -293,6 +345,9 @@ func (f *format) choose(p *Params, first int, low, high []float32, e element) {
 }
 
 func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {
+	if f.global { // these are all groups
+		chooseGlobal[T](f, p, low, high)
+	}
 	if f.dtype.IsFloat() {
 		r := f.floatRule(p, first, len(low), false)
 		kernels.ChooseFloat[T](&r, low, high)
@@ -306,17 +361,37 @@ func choose[T kernels.Float](f *format, p *Params, first int, low, high []float3
 func (f *format) intRule(p *Params, first, groups int, packed bool) kernels.IntRule {
 	return kernels.IntRule{
 		Format: kernelFormat(f.dtype, packed), Min: int(f.min), Max: int(f.max), Asymmetric: f.scheme == Asymmetric, ByMinval: f.minval,
-		Scales: f.scales(),
-		Scale:  p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
+		Scales: f.scales(), Dialect: kernelDialects[f.dialect],
+		Scale: p.Scale[first:][:groups], ZeroPoint: p.ZeroPoint[first:][:groups], Minval: p.MinVal[first:][:groups],
 	}
 }
 
 // scales is what the kernels call the type of the scales.
 func (f *format) scales() kernels.ScaleType {
-	return [...]kernels.ScaleType{ScaleAny: kernels.ScaleAny, ScaleE8M0: kernels.ScaleE8M0, ScaleFloat16: kernels.ScaleFloat16, ScaleBFloat16: kernels.ScaleBFloat16}[f.scale]
+	switch f.scale {
+	case ScaleE8M0:
+		return kernels.ScaleE8M0
+	case ScaleFloat16:
+		return kernels.ScaleFloat16
+	case ScaleBFloat16:
+		return kernels.ScaleBFloat16
+	case ScaleE4M3FN:
+		if f.global {
+			return kernels.ScaleE4M3FNGlobal
+		}
+		return kernels.ScaleE4M3FN
+	}
+	return kernels.ScaleAny
 }
 
 // floatRule is intRule for floats.
 func (f *format) floatRule(p *Params, first, groups int, packed bool) kernels.FloatRule {
-	return kernels.FloatRule{Format: kernelFormat(f.dtype, packed), Scales: f.scales(), Scale: p.Scale[first:][:groups]}
+	r := kernels.FloatRule{
+		Format: kernelFormat(f.dtype, packed), Dialect: kernelDialects[f.dialect], Scales: f.scales(), Rule: kernelRules[f.rule], Global: p.Global,
+		Scale: p.Scale[first:][:groups],
+	}
+	if f.factors() {
+		r.Factor = p.factor[first:][:groups]
+	}
+	return r
 }

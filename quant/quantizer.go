@@ -399,7 +399,7 @@ func (q *FakeQuantizer[T]) run(p *pass[T]) {
 
 // tile gives a pass the tiling of a shape, or none if a block does not divide its axis, whereupon q is disabled.
 func (q *FakeQuantizer[T]) tile(p *pass[T], shape []int) error {
-	groups, err := q.spec.Granularity.groups(p.groups, shape, q.target)
+	groups, err := q.spec.groups(p.groups, shape, q.target)
 	if errors.Is(err, ErrDisabled) {
 		if q.disabled.CompareAndSwap(false, true) {
 			q.warn(shape)

@@ -23,6 +23,8 @@ const (
 	Uint6
 	Int16
 	Uint16
+	Float6E2M3FN
+	Float6E3M2FN
 )
 
 // dtypeInfo is what is known of a DType.
@@ -48,6 +50,8 @@ var dtypes = [...]dtypeInfo{
 	Uint6:        {"uint6", 6, 0, 63, Uint8},
 	Int16:        {"int16", 16, -32768, 32767, Int16},
 	Uint16:       {"uint16", 16, 0, 65535, Uint16},
+	Float6E2M3FN: {"float6_e2m3fn", 6, -7.5, 7.5, Float6E2M3FN},
+	Float6E3M2FN: {"float6_e3m2fn", 6, -28, 28, Float6E3M2FN},
 }
 
 // String returns the reference's name.
@@ -65,10 +69,11 @@ func (d DType) info() dtypeInfo {
 }
 
 // IsFloat tells the float formats from the integers.
-func (d DType) IsFloat() bool { return d >= Float8E4M3FN && d <= Float4E2M1FN }
+func (d DType) IsFloat() bool { return d >= Float8E4M3FN && d <= Float4E2M1FN || d >= Float6E2M3FN }
 
 // Storage returns the type in which unpacked codes are kept (the reference's target_dtype): Int8, Uint8, Int16 or Uint16 for integers,
-// Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself.
+// Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself, and so are the float6
+// types, a code in a byte.
 func (d DType) Storage() DType { return d.info().storage }
 
 // Scheme says how the observed range becomes a scale and a zero point. The zero value is Symmetric.
@@ -105,6 +110,7 @@ const (
 	ScaleE8M0                       // a power of two, as the OCP Microscaling formats have it: floats, and float4 always; int8 (MXINT8) if it is symmetric and zp
 	ScaleFloat16                    // a float16; integers only
 	ScaleBFloat16                   // a bfloat16; integers only
+	ScaleE4M3FN                     // a float8_e4m3fn; float4 in blocks of 16 along the last axis (NVFP4)
 )
 
 // String returns the reference's name, null for ScaleAny.
@@ -136,7 +142,7 @@ var (
 	}()
 	schemeNames      = []string{"symmetric", "asymmetric", "symmetric_with_clipping"}
 	formulationNames = []string{"zp", "minval"}
-	scaleDTypeNames  = []string{"null", "float8_e8m0fnu", "float16", "bfloat16"}
+	scaleDTypeNames  = []string{"null", "float8_e8m0fnu", "float16", "bfloat16", "float8_e4m3fn"}
 	targetNames      = []string{"weight", "activation", "lut"}
 )
 
@@ -224,7 +230,10 @@ type Spec struct {
 	Calculator      Algorithm   // [qparam_calculator_cls] "" is "default"; see RegisterCalculator
 	RangeCalculator Algorithm   // [range_calculator_cls] "" is "minmax"; see RegisterRangeCalculator
 	FloatRange      FloatRange  // [float_range]
-	ScaleDType      ScaleDType  // [scale_dtype] Float4E2M1FN has ScaleE8M0 without being told
+	ScaleDType      ScaleDType  // [scale_dtype] Float4E2M1FN and the float6 types have ScaleE8M0 without being told
+	Dialect         Dialect     // [dialect] TorchAO is meant where a ScaleRule, a float6 type or ScaleE4M3FN is asked for
+	ScaleRule       ScaleRule   // [scale_rule] of ScaleE8M0 with TorchAO
+	GlobalScale     GlobalScale // [global_scale] of ScaleE4M3FN
 }
 
 // DefaultWeightSpec is the reference's default for weights: int8, symmetric, a scale per output channel (axis 0), static.
@@ -269,6 +278,9 @@ func (s Spec) Validate() error {
 		return err
 	}
 	s = s.resolved()
+	if err := s.validateBlocks(); err != nil {
+		return err
+	}
 	if s.Calculator.Name == "dynamic" {
 		if s.Scheme == SymmetricWithClipping {
 			return specError("qscheme", s.Scheme, "symmetric or asymmetric, as qparam_calculator_cls is dynamic; static takes the range of each tensor, too, and any qscheme")
@@ -338,7 +350,7 @@ func (s Spec) validateCodes() error {
 		if s.Formulation != ZP {
 			return specError("qformulation", s.Formulation, "zp, as dtype is "+s.DType.String())
 		}
-		if s.ScaleDType > ScaleE8M0 {
+		if s.ScaleDType == ScaleFloat16 || s.ScaleDType == ScaleBFloat16 {
 			return specError("scale_dtype", s.ScaleDType, "null or float8_e8m0fnu, as dtype is "+s.DType.String())
 		}
 	} else if s.ScaleDType == ScaleE8M0 {
@@ -351,7 +363,7 @@ func (s Spec) validateCodes() error {
 			return specError("qformulation", s.Formulation, "zp, as scale_dtype is "+s.ScaleDType.String())
 		}
 	}
-	return nil
+	return s.resolved().validateDialect()
 }
 
 // validateFor is Validate, and holds s against the target.
@@ -380,6 +392,9 @@ func (s Spec) resolvedFor(t Target) Spec {
 	return s
 }
 
+// Resolved returns the Spec with what its zero values stand for, the calculator of a target aside: that depends on the target.
+func (s Spec) Resolved() Spec { return s.resolved() }
+
 // resolved fills in what a zero value stands for, the calculator of a target aside.
 func (s Spec) resolved() Spec {
 	fill := func(a *Algorithm, name string) {
@@ -390,8 +405,6 @@ func (s Spec) resolved() Spec {
 	fill(&s.FakeQuantize, "default")
 	fill(&s.Calculator, "default")
 	fill(&s.RangeCalculator, "minmax")
-	if s.DType == Float4E2M1FN {
-		s.ScaleDType = ScaleE8M0
-	}
+	s.resolveDialect()
 	return s
 }

@@ -21,6 +21,9 @@ import (
 //	qparams_calculator.scale        F32       the parameters, shaped as Params.Shape, [0] before the first pass
 //	qparams_calculator.zero_point   I32       integers only
 //	qparams_calculator.minval       F32       integers only
+//	qparams_calculator.global_scale F32 []    where there is one
+//	qparams_calculator.factor       F32       what elements are multiplied with, where it does not follow from the scale: with the dialects
+//	                                          Transformers, and CompressedTensors with powers of two
 //	qparams_calculator.running_min  T         the ranges that the parameters come from, if the calculator keeps them;
 //	qparams_calculator.running_max  T         F32 if both ends are fixed, and before the first pass
 //
@@ -72,6 +75,12 @@ func (q *FakeQuantizer[T]) State() State {
 		s[calculatorPrefix+name] = StateTensor{stateNames[e], copyShape(nil, p.Shape), data}
 	}
 	add("scale", elementF32, slices.Values(p.Scale))
+	if q.format.global {
+		s[calculatorPrefix+"global_scale"] = StateTensor{stateNames[elementF32], []int{}, elementF32.appendBits(nil, p.Global)}
+	}
+	if q.format.factors() {
+		add("factor", elementF32, slices.Values(p.factor))
+	}
 	if !q.format.dtype.IsFloat() {
 		zero := []byte{}
 		for _, z := range p.ZeroPoint {
@@ -129,6 +138,14 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 		p.Shape = copyShape(nil, scale.Shape)
 		observed = !slices.Equal(p.Shape, []int{0})
 		p.Scale = l.floats("scale", elementF32, p.Shape)
+		if q.format.global {
+			if g := l.floats("global_scale", elementF32, []int{}); len(g) == 1 {
+				p.Global = g[0]
+			}
+		}
+		if q.format.factors() {
+			p.factor = l.floats("factor", elementF32, p.Shape)
+		}
 		if !q.format.dtype.IsFloat() {
 			for _, bits := range l.words("zero_point", "I32", 4, p.Shape) {
 				p.ZeroPoint = append(p.ZeroPoint, int32(bits))
@@ -175,7 +192,8 @@ func stateError(err error) error {
 	if errors.As(err, &e) {
 		e.Kind = ErrState
 		e.Field = strings.NewReplacer("Params.Scale", calculatorPrefix+"scale", "Params.ZeroPoint", calculatorPrefix+"zero_point",
-			"Params.MinVal", calculatorPrefix+"minval", "Params.Shape", "the shape of "+calculatorPrefix+"scale").Replace(e.Field)
+			"Params.MinVal", calculatorPrefix+"minval", "Params.Global", calculatorPrefix+"global_scale",
+			"Params.Shape", "the shape of "+calculatorPrefix+"scale").Replace(e.Field)
 	}
 	return err
 }

@@ -84,12 +84,13 @@ func (p *pass[T]) fakeQuantizeBySteps(b *bench[T], lo, hi int) {
 func (p *pass[T]) quantizeValues(b *bench[T], lo, hi int) {
 	plain := *p.format
 	plain.minval = false
+	plain.dialect, plain.scale, plain.rule, plain.global = Reference, ScaleAny, RuleDefault, false
 	b.wide = grow(b.wide, chunk)
 	for at := lo; at < hi; at += chunk {
 		n := min(chunk, hi-at)
 		buf := b.codes[:n*p.format.width()]
 		step, source := p.step, b.wide
-		if step == nil && !p.finite(at, at+n) {
+		if step == nil && p.format.dialect == Reference && !p.finite(at, at+n) {
 			step = formula{}
 		}
 		if step != nil {
