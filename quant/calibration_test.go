@@ -313,9 +313,8 @@ func TestMSELayouts(t *testing.T) {
 				tiles.resolve([]int{rows, columns}, groups)
 				for g := range tiles.count {
 					var group, weights []float32
-					for i := range tiles.runs() {
-						at := tiles.run(g, i)
-						for k := range tiles.grid.Len {
+					for at, n := range tiles.runs(g) {
+						for k := range n {
 							group = append(group, x[at+k])
 							if importance != nil {
 								weights = append(weights, importance[(at+k)%columns])

@@ -121,8 +121,12 @@ func (c Codes) checkGroups(size int) error {
 	if len(c.Params.Shape) != len(c.Shape) {
 		return shapeError("Params.Shape", c.Params.Shape, "a number of groups for each axis of Codes.Shape, %s", shapeString(c.Shape))
 	}
+	blocks := c.Spec.Granularity.blocks(c.Shape, c.Params.Shape)
 	for i, n := range c.Params.Shape {
-		if n < 1 || c.Shape[i]%n != 0 {
+		if blocks != nil && (blocks[i] < 1 || (c.Shape[i]+blocks[i]-1)/blocks[i] != n) {
+			return shapeError("Params.Shape", c.Params.Shape, "the number of blocks of Codes.Shape, %s", shapeString(c.Shape))
+		}
+		if blocks == nil && (n < 1 || c.Shape[i]%n != 0) {
 			return shapeError("Params.Shape", c.Params.Shape, "divisors of Codes.Shape, %s", shapeString(c.Shape))
 		}
 	}
@@ -155,7 +159,8 @@ func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
 	if err := p.lines.check(c.Shape); err != nil {
 		return err
 	}
-	p.ownTiling.resolve(c.Shape, c.groups(&p.groups))
+	groups := c.groups(&p.groups)
+	p.ownTiling.resolveBlocks(c.Shape, groups, c.Spec.Granularity.blocks(c.Shape, groups))
 	p.format, p.params, p.tiling, p.size = &p.ownFormat, &p.ownParams, &p.ownTiling, size
 	p.codes, p.y, p.out = c.Data, dst.like(c.Shape, size), dequantized
 	p.do(workers)

@@ -161,7 +161,7 @@ func TestDialectSpecs(t *testing.T) {
 		`{"dialect":"torchao"}`:                                               "dtype",
 		`{"dtype":"float8_e4m3fn","dialect":"torchao"}`:                       "scale_dtype",
 		`{"dtype":"float8_e4m3fn","scale_rule":"round"}`:                      "scale_rule",
-		`{"scale_rule":"floor"}`:                                              "dtype",
+		`{"scale_rule":"floor"}`:                                              "scale_rule",
 		`{"dtype":"float4_e2m1fn","dialect":"modelopt","scale_rule":"floor"}`: "scale_rule",
 		`{"dtype":"float4_e2m1fn",` + e4m3Scales + `"scale_rule":"floor",` + nvfp4Blocks + `}`:                      "scale_rule",
 		`{"dtype":"float8_e4m3fn",` + e4m3Scales + nvfp4Blocks + `}`:                                                "scale_dtype",

@@ -46,6 +46,23 @@
 // Each observed end is first clamped to its side of zero. symmetric_with_clipping is symmetric with a smaller quantized range.
 // NaN and Inf, if they are observed, go through this arithmetic into the scale; FakeQuantizer.RequireFinite refuses them instead.
 //
+// # Dialects
+//
+// Other libraries give the same formats other bits. Spec.Dialect asks for theirs, bit for bit:
+//
+//	dialect                  whose bits                        for
+//	none                     coreai-opt                        all but float6 and scales of float8_e4m3fn
+//	torchao                  torchao                           MX of five element types by four rules, NVFP4 with one level or two
+//	modelopt                 Model-Optimizer                   MXFP4, MXFP8, NVFP4
+//	compressed_tensors       compressed-tensors on a CPU,      int8, int4, float8_e4m3fn, MXFP4, MXFP6, MXFP8, NVFP4
+//	                         and so what vLLM's files hold
+//	compressed_tensors_f32   the same on a GPU                 the same
+//	transformers             transformers' fp8                 float8_e4m3fn, scales of any value or powers of two
+//	torch                    torch's fake_quantize             integers, by parameters of the reference
+//
+// Package kernels has the formulas in a table. A mask tells which quotients the dialect does not clamp. The scale of NVFP4 for the whole
+// tensor, Params.Global, is chosen from its largest magnitude before those of the blocks.
+//
 // # Groups
 //
 // Granularity says which elements share parameters: PerTensor, PerChannel, PerBlock, PerBlocks. Parameters are shaped as the number of

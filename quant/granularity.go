@@ -21,6 +21,8 @@ type Granularity struct {
 	axis  int
 	size  int
 	sizes []int
+
+	partial bool
 }
 
 // PerTensor makes the whole tensor one group.
@@ -29,7 +31,7 @@ func PerTensor() Granularity { return Granularity{} }
 // PerChannel makes each index of an axis a group.
 func PerChannel(axis int) Granularity { return Granularity{kind: perChannel, axis: axis} }
 
-// PerBlock cuts an axis into blocks of size elements; size must divide it. Of the other axes, a weight's first two (its channels)
+// PerBlock cuts an axis into blocks of size elements; size must divide it, unless the Granularity is Partial. Of the other axes, a weight's first two (its channels)
 // have a group for each index and the later ones (the taps of a convolution) are whole in each group; an activation's all have
 // a group for each index.
 func PerBlock(axis, size int) Granularity {
@@ -41,6 +43,13 @@ func PerBlocks(sizes ...int) Granularity {
 	return Granularity{kind: perBlocks, sizes: slices.Clone(sizes)}
 }
 
+// Partial lets the last block of an axis be shorter, where the size of PerBlock or PerBlocks does not divide it: an axis of d elements has
+// ceil(d/size) blocks, as ONNX has it, and the last one's range is that of the elements that exist. For others it is an error.
+func (g Granularity) Partial() Granularity {
+	g.partial = true
+	return g
+}
+
 // String prints the Granularity as its JSON.
 func (g Granularity) String() string {
 	b, _ := g.MarshalJSON() // cannot fail
@@ -50,6 +59,9 @@ func (g Granularity) String() string {
 func (g Granularity) validate() error {
 	if g.kind == perBlock && g.size < 1 {
 		return specError("granularity.block_size", g.size, "a positive integer")
+	}
+	if g.partial && g.kind != perBlock && g.kind != perBlocks {
+		return specError("granularity.partial", g.partial, "false, as type is "+granularityNames[g.kind])
 	}
 	for _, n := range g.sizes {
 		if n < 1 && n != -1 {
@@ -117,6 +129,10 @@ func (g Granularity) groups(dst, shape []int, target Target) ([]int, error) {
 		}
 	}
 	cut := func(axis, block int) error {
+		if shape[axis]%block != 0 && g.partial {
+			groups[axis] = shape[axis]/block + 1
+			return nil
+		}
 		if shape[axis]%block != 0 {
 			want := fmt.Sprintf("a divisor of axis %d of the tensor's shape %s", axis, shapeString(shape))
 			return &Error{ErrDisabled, "granularity.block_size", show(block), want}
@@ -148,4 +164,29 @@ func (g Granularity) groups(dst, shape []int, target Target) ([]int, error) {
 		}
 	}
 	return groups, nil
+}
+
+// blocks returns the number of elements along each axis of a group that is not a last one, from the number of groups; nil if last ones are no
+// shorter.
+func (g Granularity) blocks(shape, groups []int) []int {
+	if !g.partial {
+		return nil
+	}
+	blocks := make([]int, len(shape))
+	for i, d := range shape {
+		blocks[i] = d / max(1, groups[i])
+	}
+	switch {
+	case g.kind == perBlock:
+		if axis := g.axis; axis >= -len(shape) && axis < len(shape) {
+			blocks[(axis+len(shape))%len(shape)] = g.size
+		}
+	case g.kind == perBlocks && len(g.sizes) == len(shape):
+		for i, n := range g.sizes {
+			if n != -1 {
+				blocks[i] = n
+			}
+		}
+	}
+	return blocks
 }

@@ -216,7 +216,8 @@ func (g Granularity) MarshalJSON() ([]byte, error) {
 		Type      string `json:"type"`
 		Axis      *int   `json:"axis,omitempty"`
 		BlockSize any    `json:"block_size,omitempty"`
-	}{Type: granularityNames[min(g.kind, perBlock)]}
+		Partial   bool   `json:"partial,omitempty"`
+	}{Type: granularityNames[min(g.kind, perBlock)], Partial: g.partial}
 	switch g.kind {
 	case perChannel:
 		out.Axis = &g.axis
@@ -248,8 +249,12 @@ func parseGranularity(data []byte) (Granularity, error) {
 			axis = &f
 		case "block_size":
 			size = &f
+		case "partial":
+			if f.null() || json.Unmarshal(f.value, &g.partial) != nil {
+				return Granularity{}, f.error("true or false")
+			}
 		default:
-			return Granularity{}, &Error{ErrSpec, f.name, "not a field", "type, axis or block_size"}
+			return Granularity{}, &Error{ErrSpec, f.name, "not a field", "type, axis, block_size or partial"}
 		}
 	}
 	if axis != nil && !axis.null() {

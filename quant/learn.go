@@ -72,15 +72,14 @@ func (q *FakeQuantizer[T]) BackwardParams(dx *Tensor[T], grads *ParamGradients, 
 	if !q.format.dtype.IsFloat() {
 		grads.ZeroPoint = grow(grads.ZeroPoint, t.count)
 	}
-	if len(t.loops) == 0 {
+	if t.even() {
 		q.learn(grads.Scale, grads.ZeroPoint, dy.Data, x.Data, span{grid: t.grid}, factor)
 	} else {
 		var group, gradient []T
 		for g := range t.count {
 			group, gradient = group[:0], gradient[:0]
-			for i := range t.runs() {
-				at := t.run(g, i)
-				group, gradient = append(group, x.Data[at:][:t.grid.Len]...), append(gradient, dy.Data[at:][:t.grid.Len]...)
+			for at, n := range t.runs(g) {
+				group, gradient = append(group, x.Data[at:][:n]...), append(gradient, dy.Data[at:][:n]...)
 			}
 			s := span{group: g, grid: kernels.Grid{Rows: 1, Groups: 1, Len: len(group)}}
 			zero := grads.ZeroPoint
@@ -130,14 +129,14 @@ func (q *FakeQuantizer[T]) LearnStart(x Tensor[T]) (Params, error) {
 	t, params := p.tiling, Params{}
 	params.resize(&q.format, t.groups, t.count)
 	sums := make([]float64, t.count)
-	if len(t.loops) == 0 {
+	if t.even() {
 		kernels.SumMagnitudes(sums, x.Data, t.grid)
 	} else {
 		var group []T
 		for g := range t.count {
 			group = group[:0]
-			for i := range t.runs() {
-				group = append(group, x.Data[t.run(g, i):][:t.grid.Len]...)
+			for at, n := range t.runs(g) {
+				group = append(group, x.Data[at:][:n]...)
 			}
 			kernels.SumMagnitudes(sums[g:][:1], group, kernels.Grid{Rows: 1, Groups: 1, Len: len(group)})
 		}

@@ -208,9 +208,8 @@ func (p *pass[T]) weighted(m *mse, g int) iter.Seq[weighted] {
 	return func(yield func(weighted) bool) {
 		held := 0
 		var weights []float32
-		for i := range t.runs() {
-			at := t.run(g, i)
-			for x := p.x[at:][:t.grid.Len]; len(x) > 0; {
+		for at, length := range t.runs(g) {
+			for x := p.x[at:][:length]; len(x) > 0; {
 				n := min(len(x), chunk-held)
 				widen(wide[held:], x[:n])
 				if p.importance != nil {

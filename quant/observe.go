@@ -184,8 +184,8 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 	for g := range t.count {
 		r := ranges.Range(func(yield func([]float32) bool) {
 			held := 0
-			for i := range t.runs() {
-				for x := p.x[t.run(g, i):][:t.grid.Len]; len(x) > 0; {
+			for at, length := range t.runs(g) {
+				for x := p.x[at:][:length]; len(x) > 0; {
 					n := min(len(x), chunk-held)
 					widen(b.wide[held:], x[:n])
 					x, held = x[n:], held+n

@@ -140,7 +140,7 @@ func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bo
 		return nil, err
 	}
 	p := &Pieces[T]{spec: spec, observer: newObserver(spec, nil, e), step: a.quantize} // the first pass just sets the range, whatever the calculator
-	err = p.cut(spec.DType, shape, groups, packed)
+	err = p.cut(spec, shape, groups, packed)
 	if p.observer.format.global { // all groups have a parameter in common
 		p.tiling.apart = p.tiling.size
 	}
@@ -174,15 +174,15 @@ func PiecesOf[T kernels.Float](c Codes) (*Pieces[T], error) {
 		return nil, err
 	}
 	p := &Pieces[T]{observer: observer{format: newFormat(c.Spec)}}
-	return p, p.cut(c.Spec.DType, c.Shape, c.groups(new([]int)), c.Packed)
+	return p, p.cut(c.Spec, c.Shape, c.groups(new([]int)), c.Packed)
 }
 
-func (p *Pieces[T]) cut(d DType, shape, groups []int, packed bool) error {
-	p.lines = newLines(d, shape, packed)
+func (p *Pieces[T]) cut(s Spec, shape, groups []int, packed bool) error {
+	p.lines = newLines(s.DType, shape, packed)
 	if size, _ := elements("", "", shape); size == 0 {
 		return nil
 	}
-	p.tiling.resolve(shape, groups)
+	p.tiling.resolveBlocks(shape, groups, s.Granularity.blocks(shape, groups))
 	return p.lines.check(shape)
 }
 

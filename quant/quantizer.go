@@ -410,7 +410,7 @@ func (q *FakeQuantizer[T]) tile(p *pass[T], shape []int) error {
 		return err
 	}
 	p.groups, p.tiling = groups, &p.ownTiling
-	p.tiling.resolve(shape, groups)
+	p.tiling.resolveBlocks(shape, groups, q.spec.Granularity.blocks(shape, groups))
 	return nil
 }
 

@@ -78,6 +78,8 @@ func TestSpecErrors(t *testing.T) {
 		{`{"qscheme":"asymmetric","dtype":"float8_e5m2"}`, "qscheme", `quant: invalid spec: qscheme is asymmetric, want symmetric, as dtype is float8_e5m2`},
 		{`{"qformulation":"zero_point"}`, "qformulation", `quant: invalid spec: qformulation is "zero_point", want zp or minval`},
 		{`{"qformulation":"minval","dtype":"float4_e2m1fn"}`, "qformulation", `quant: invalid spec: qformulation is minval, want zp, as dtype is float4_e2m1fn_x2`},
+		{`{"granularity":{"type":"per_channel","axis":0,"partial":true}}`, "granularity.partial", `quant: invalid spec: granularity.partial is true, want false, as type is per_channel`},
+		{`{"granularity":{"type":"per_block","axis":0,"block_size":8,"partial":1}}`, "granularity.partial", `quant: invalid spec: granularity.partial is 1, want true or false`},
 		{`{"scale_dtype":"float8_e8m0fnu","dtype":"int4"}`, "scale_dtype", `quant: invalid spec: scale_dtype is float8_e8m0fnu, want null, float16 or bfloat16, as dtype is int4`},
 		{`{"scale_dtype":"float8_e8m0fnu","qscheme":"asymmetric"}`, "qscheme", `quant: invalid spec: qscheme is asymmetric, want symmetric, as scale_dtype is float8_e8m0fnu`},
 		{`{"scale_dtype":"float8_e8m0fnu","qformulation":"minval"}`, "qformulation", `quant: invalid spec: qformulation is minval, want zp, as scale_dtype is float8_e8m0fnu`},

@@ -24,6 +24,74 @@ type tiling struct {
 	whole bool // tensor, rather than a part of one
 	// Of a part of a tensor (see part): its first element and its first group. What spans yield counts from them.
 	first, firstGroup int
+
+	edge *edge // nil if all blocks of an axis are of one size
+}
+
+// edge is a tensor with a last block that is shorter than the others. At each index of the axes before that one, the elements of whole
+// blocks, and after them those of the last, are tensors whose groups are all of one size.
+type edge struct {
+	full, last tiling
+	lastGroup  int // the first group of last, counted from that of full
+	axes       []edgeAxis
+	shape      []int
+	blocks     []int
+}
+
+// edgeAxis is an axis before that of the edge, innermost first.
+type edgeAxis struct{ steps, block, groups int }
+
+// resolveBlocks is resolve for blocks of which the last along an axis may be shorter; nil are none.
+func (t *tiling) resolveBlocks(shape, groups, blocks []int) {
+	axis := -1
+	for i := range blocks {
+		if groups[i]*blocks[i] != shape[i] {
+			axis = i // the innermost
+		}
+	}
+	if axis < 0 {
+		t.resolve(shape, groups)
+		return
+	}
+	e := &edge{shape: copyShape(nil, shape), blocks: copyShape(nil, blocks)}
+	n := groups[axis] - 1
+	inner := copyShape(nil, shape[axis:])
+	innerGroups := copyShape(nil, groups[axis:])
+	inner[0], innerGroups[0] = shape[axis]-n*blocks[axis], 1
+	e.last.resolve(inner, innerGroups)
+	if n > 0 {
+		inner[0], innerGroups[0] = n*blocks[axis], n
+		e.full.resolve(inner, innerGroups)
+	}
+	e.lastGroup = e.full.count
+	*t = tiling{shape: copyShape(t.shape, shape), groups: copyShape(t.groups, groups), edge: e}
+	t.size, t.count = e.full.size+e.last.size, e.full.count+e.last.count
+	t.grid = kernels.Grid{Rows: 1, Groups: 1, Len: t.size}
+	for i := axis - 1; i >= 0; i-- {
+		e.axes = append(e.axes, edgeAxis{shape[i], blocks[i], t.count})
+		t.size *= shape[i]
+		t.count *= groups[i]
+	}
+	t.apart = t.size
+}
+
+// edgeSpan is span where there is an edge; it counts from the whole tensor's first element and group.
+func (t *tiling) edgeSpan(lo, hi int) span {
+	e := t.edge
+	each := e.full.size + e.last.size
+	index, at := lo/each, lo%each
+	group := 0
+	for _, a := range e.axes {
+		group += index % a.steps / a.block * a.groups
+		index /= a.steps
+	}
+	of := &e.full
+	if at >= e.full.size {
+		of, at, group = &e.last, at-e.full.size, group+e.lastGroup
+	}
+	s := of.span(at, min(at+hi-lo, of.size))
+	s.at, s.group = lo, s.group+group
+	return s
 }
 
 // loop repeats what is within it.
@@ -40,7 +108,7 @@ func (t *tiling) resolve(shape, groups []int) {
 	t.whole = true
 	t.shape, t.groups = copyShape(t.shape, shape), copyShape(t.groups, groups)
 	t.size, t.count, t.loops = 1, 1, t.loops[:0]
-	t.first, t.firstGroup = 0, 0
+	t.first, t.firstGroup, t.edge = 0, 0, nil
 	selects := func(l loop) bool { return l.group > 0 }
 	for i := len(shape) - 1; i >= 0; i-- { // innermost first; reversed below
 		within, among := loop{steps: shape[i] / groups[i]}, loop{steps: groups[i], group: t.count}
@@ -79,14 +147,30 @@ func (t *tiling) resolve(shape, groups []int) {
 func (t *tiling) part(whole *tiling, first, size, group, count int) {
 	t.whole = false
 	t.loops, t.grid, t.apart = append(t.loops[:0], whole.loops...), whole.grid, whole.apart
-	t.first, t.size, t.firstGroup, t.count = first, size, group, count
+	t.first, t.size, t.firstGroup, t.count, t.edge = first, size, group, count, whole.edge
 }
 
-// contiguous tells whether group g is the elements [g*Len, (g+1)*Len).
-func (t *tiling) contiguous() bool { return len(t.loops) == 0 && t.grid.Rows == 1 }
+// even tells whether the kernels' grid is the whole tensor.
+func (t *tiling) even() bool { return len(t.loops) == 0 && t.edge == nil }
 
-// runs returns the number of runs of Len elements that a group has.
-func (t *tiling) runs() int { return t.size / t.count / t.grid.Len }
+// contiguous tells whether group g is the elements [g*Len, (g+1)*Len).
+func (t *tiling) contiguous() bool { return t.even() && t.grid.Rows == 1 }
+
+// runs yields the runs of adjacent elements that a group has, in row-major order: the first element and how many there are. A part that is
+// not a whole tensor has none of these.
+func (t *tiling) runs(g int) iter.Seq2[int, int] {
+	return func(yield func(at, n int) bool) {
+		if t.edge != nil {
+			t.edge.runs(g, t.groups, yield)
+			return
+		}
+		for i := range t.size / t.count / t.grid.Len {
+			if !yield(t.run(g, i), t.grid.Len) {
+				return
+			}
+		}
+	}
+}
 
 // run returns the first element of the i-th run of group g.
 func (t *tiling) run(g, i int) int {
@@ -104,6 +188,34 @@ func (t *tiling) run(g, i int) int {
 		stride *= l.steps
 	}
 	return at
+}
+
+// runs is tiling.runs.
+func (e *edge) runs(g int, groups []int, yield func(at, n int) bool) {
+	rank := len(e.shape)
+	first, length, stride := make([]int, rank), make([]int, rank), make([]int, rank)
+	step := 1
+	for i := rank - 1; i >= 0; i-- {
+		first[i] = g % groups[i] * e.blocks[i]
+		length[i] = min(e.blocks[i], e.shape[i]-first[i])
+		g /= groups[i]
+		stride[i] = step
+		step *= e.shape[i]
+	}
+	var walk func(axis, at int) bool
+	walk = func(axis, at int) bool {
+		at += first[axis] * stride[axis]
+		if axis == rank-1 {
+			return yield(at, length[axis])
+		}
+		for i := range length[axis] {
+			if !walk(axis+1, at+i*stride[axis]) {
+				return false
+			}
+		}
+		return true
+	}
+	walk(0, 0)
 }
 
 // span is a run of elements that one kernel call does: those from at on, with the parameters from group on.
@@ -129,6 +241,11 @@ func (t *tiling) spans(lo, hi int) iter.Seq[span] {
 
 // span returns the longest span that begins at lo and ends by hi.
 func (t *tiling) span(lo, hi int) span {
+	if t.edge != nil {
+		s := t.edgeSpan(t.first+lo, t.first+hi)
+		s.at, s.group = lo, s.group-t.firstGroup
+		return s
+	}
 	g := t.grid
 	row := g.Groups * g.Len
 	piece, inPiece := (t.first+lo)/(g.Rows*row), (t.first+lo)%(g.Rows*row)
