@@ -63,6 +63,7 @@ func TestNames(t *testing.T) {
 		"minmax", "backward/bytemask", "backward/bitmask", "encode/f16", "decode/f16", "encode/bf16", "decode/bf16", "encode/e4m3", "decode/e4m3",
 		"encode/e5m2", "decode/e5m2", "encode/e2m1", "decode/e2m1", "encode/e8m0", "decode/e8m0",
 		"dynamic/int8/block32", "dynamic/uint8asym/block32", "dynamic/int4packed/block32", "dynamic/uint4packed/block32", "dynamic/mxfp8/block32", "dynamic/mxfp4/block32",
+		"dynamic/mxfp4/block32/rceil", "dynamic/mxfp6/block32", "dynamic/nvfp4/block16",
 		"quantize/q8_0", "dequantize/q8_0", "quantize/q4_1", "dequantize/q4_k", "quantize/nvfp4", "dequantize/iq4_xs",
 	} {
 		assert.Contains(t, table, name)
@@ -227,6 +228,7 @@ func TestBytes(t *testing.T) {
 		"encode/f16":                       {4096, 2048},
 		"decode/e2m1packed":                {512, 4096},
 		"dynamic/mxfp4/block32":            {4096, 512 + 128},
+		"dynamic/nvfp4/block16":            {4096, 512 + 256},
 	} {
 		w := Ops(regexp.MustCompile("^" + name + "$"))[0].begin(new(arena), 1024)
 		assert.Equal(t, want, [2]int{w.read, w.written}, name)

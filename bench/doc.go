@@ -17,7 +17,8 @@
 //	quant/quantize/int8 and so on   the same by package quant, with scales that are given
 //
 // FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed, uint4packed and e2m1packed have half a byte, int2packed and
-// uint2packed a quarter; mxfp8 is e4m3 and mxfp4 is e2m1packed with powers of two as scales, uint8asym is uint8 with zero points. All but the
+// uint2packed a quarter; mxfp8 is e4m3 and mxfp4 is e2m1packed with powers of two as scales, mxfp6 six-bit floats in three
+// quarters of a byte by torchao's rule, /rceil another of its rules, nvfp4 e2m1packed with scales of e4m3 and one of the tensor, which is given; uint8asym is uint8 with zero points. All but the
 // last four kinds have one group, unless a suffix follows: /blockN is groups of N adjacent elements, /lanes a matrix of up to 1024 columns with
 // a group for each, and with package quant /axis0 such a matrix with a group for 32 elements below one another, /square one with a group for
 // 32 times 32. Tensors are float32, unless /f16 or /bf16 follows after that.

@@ -86,11 +86,7 @@ func dynamicOps(groupings []grouping) (ops []Op) {
 			{"mxfp8", kernels.E4M3FN, kernels.ScaleE8M0},
 			{"mxfp4", kernels.E2M1Packed, kernels.ScaleE8M0},
 		} {
-			add(f.name, func(a *arena, n int) work {
-				x, dst, grid := elements[float32](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
-				r := &kernels.FloatRule{Format: f.format, Scales: f.scales, Scale: alloc[float32](a, grid.Groups)}
-				return work{func() { kernels.DynamicFloat(dst, x, grid, r) }, size(x), len(dst) + size(r.Scale)}
-			})
+			add(f.name, dynamicFloat(g, kernels.FloatRule{Format: f.format, Scales: f.scales}))
 		}
 		for _, f := range []kernels.Format{kernels.Int4, kernels.Uint4} {
 			add(strings.ToLower(f.String())+"packed", func(a *arena, n int) work {
@@ -104,5 +100,27 @@ func dynamicOps(groupings []grouping) (ops []Op) {
 			})
 		}
 	}
+	for _, o := range []struct {
+		name   string
+		blocks int
+		rule   kernels.FloatRule
+	}{
+		{"mxfp4/block32/rceil", 32, kernels.FloatRule{Format: kernels.E2M1Packed, Dialect: kernels.TorchAO, Scales: kernels.ScaleE8M0, Rule: kernels.ScaleRCeil}},
+		{"mxfp6/block32", 32, kernels.FloatRule{Format: kernels.E2M3Packed, Dialect: kernels.TorchAO, Scales: kernels.ScaleE8M0}},
+		{"nvfp4/block16", 16, kernels.FloatRule{Format: kernels.E2M1Packed, Dialect: kernels.TorchAO, Scales: kernels.ScaleE4M3FNGlobal, Global: 2.5 / 2688}},
+	} {
+		g := blocks(o.blocks)
+		ops = append(ops, Op{"dynamic/" + o.name, g, dynamicFloat(g, o.rule)})
+	}
 	return ops
+}
+
+// dynamicFloat observes and quantizes by a rule.
+func dynamicFloat(g grouping, rule kernels.FloatRule) func(a *arena, n int) work {
+	return func(a *arena, n int) work {
+		x, dst, grid := elements[float32](a, n), alloc[byte](a, rule.Format.Bytes(n)), g.grid(n)
+		r := rule
+		r.Scale = alloc[float32](a, grid.Groups)
+		return work{func() { kernels.DynamicFloat(dst, x, grid, &r) }, size(x), len(dst) + size(r.Scale)}
+	}
 }

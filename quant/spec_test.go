@@ -102,7 +102,7 @@ func TestSpecErrors(t *testing.T) {
 		{`{"granularity":"per_tensor"}`, "granularity", `quant: invalid spec: granularity is "per_tensor", want a JSON object`},
 		{`{"granularity":{}}`, "granularity.type", `quant: invalid spec: granularity.type is "", want per_tensor, per_channel or per_block`},
 		{`{"granularity":{"type":"per_row"}}`, "granularity.type", `quant: invalid spec: granularity.type is "per_row", want per_tensor, per_channel or per_block`},
-		{`{"granularity":{"type":"per_tensor","size":1}}`, "granularity.size", `quant: invalid spec: granularity.size is not a field, want type, axis or block_size`},
+		{`{"granularity":{"type":"per_tensor","size":1}}`, "granularity.size", `quant: invalid spec: granularity.size is not a field, want type, axis, block_size or partial`},
 		{`{"granularity":{"type":"per_tensor","type":"per_tensor"}}`, "granularity.type", `quant: invalid spec: granularity.type is given twice, want each field once`},
 		{`{"granularity":{"type":"per_tensor","axis":0}}`, "granularity.axis", `quant: invalid spec: granularity.axis is 0, want null, as type is per_tensor`},
 		{`{"granularity":{"type":"per_channel"}}`, "granularity.axis", `quant: invalid spec: granularity.axis is not given, want an integer, as type is per_channel`},
