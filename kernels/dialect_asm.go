@@ -1,6 +1,13 @@
 package kernels
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
 
 // asReference reports whether codes of integers are the reference's: where nothing
 // is rounded but the quotient, it makes no difference whether it is clamped before.
@@ -44,8 +51,12 @@ func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatPar
 		var factor [someGroups]float32
 		for base := 0; base < g.Groups; base += len(factor) {
 			f := factor[:min(len(factor), g.Groups-base)]
-			for i := range f {
-				f[i] = factorAt[T](p, &m, base+i)
+			if p.Factor != nil {
+				f = p.Factor[base:][:len(f)]
+			} else {
+				for i := range f {
+					f[i] = factorAt[T](p, &m, base+i)
+				}
 			}
 			quantizeFloatGroups(impl, dst, src, g, p, base, f, true, to)
 		}
@@ -76,8 +87,18 @@ func dequantizeFloatGlobal[T Float](impl isa, dst []T, src []byte, g Grid, p *Fl
 
 // chooseDialect chooses scales from the largest magnitudes, which may lie where the
 // scales will be, and factors, which go to factor and to the rule's own.
-func chooseDialect[T Float](r *FloatRule, most, factor []float32) {
+func chooseDialect[T Float](impl isa, r *FloatRule, most, factor []float32) {
 	m := r.method()
+	if t := exponentsOf(&m, r.Format); t != nil {
+		t.choose(r.Scale, factor, most)
+		copy(r.Factor, factor[:len(most)])
+		return
+	}
+	if m.dialect == TorchAO && m.scales == ScaleE4M3FNGlobal && m.global >= 0x1p-100 && m.global <= 0x1p100 {
+		chooseNVFP4(impl, &m, r.Scale, factor, most)
+		copy(r.Factor, factor[:len(most)])
+		return
+	}
 	for i, most := range most {
 		var scale, f float32
 		if r.Dialect == Reference {
@@ -109,11 +130,54 @@ func dynamicFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule
 		n := min(step, g.Groups-first)
 		x, part := src[first*g.Len:][:n*g.Len], r.part(first, n)
 		adjacent(impl, x, g.Len, nil, part.Scale, false)
-		chooseDialect[T](&part, part.Scale, factor[:])
+		chooseDialect[T](impl, &part, part.Scale, factor[:])
 		p := part.params(0, n)
 		if p.Dialect != Reference {
 			p.Factor = factor[:n]
 		}
 		quantizeFloat(impl, dst[r.Format.Bytes(first*g.Len):][:r.Format.Bytes(n*g.Len)], x, Grid{1, n, g.Len}, &p)
+	}
+}
+
+// fewNVFP4 is the least number of groups for which it pays to list the factors.
+const fewNVFP4 = 64
+
+// chooseNVFP4 chooses the scales of torchao's two levels, (m/6)/g as E4M3FN. Both
+// quotients are those of the kernel that divides by one number for all, and takes
+// 2^-23 at least: a power of two brings g to 1..2, so that this is far below the
+// least scale, 2^-6.
+func chooseNVFP4(impl isa, m *method, scale, factor, most []float32) {
+	e := int(math.Float32bits(m.global)>>23) - 127
+	up := math.Float32frombits(uint32(127-e) << 23)
+	g := m.global * up
+	inverse := 1 / m.global
+	var quotients, spare [someGroups]float32
+	var codes [someGroups]fp8.E4M3FN
+	var factors [128]float32
+	listed := len(most) >= fewNVFP4
+	if listed {
+		for c := range factors {
+			factors[c] = inverse / fp8.E4M3FN(c).Float32()
+		}
+	}
+	for first := 0; first < len(most); first += someGroups {
+		n := min(someGroups, len(most)-first)
+		q := quotients[:n]
+		for i, x := range most[first:][:n] {
+			q[i] = x * up
+		}
+		asm.ParamsScale[float32](impl, asm.F32, &q[0], &spare[0], &q[0], fp4.E2M1Max, n)
+		asm.ParamsScale[float32](impl, asm.F32, &q[0], &spare[0], &q[0], g, n)
+		encodeAsm(impl, codes[:n], q, &encodeE4M3FNSat)
+		for i, c := range codes[:n] {
+			c = max(c, 0x08) & 0x7f // 2^-6
+			s := c.Float32()
+			scale[first+i] = s
+			if listed {
+				factor[first+i] = factors[c]
+			} else {
+				factor[first+i] = inverse / s
+			}
+		}
 	}
 }

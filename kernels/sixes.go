@@ -10,10 +10,7 @@ import (
 // packSixes packs codes; their two highest bits do not count.
 func packSixes(dst, src []byte) {
 	for len(src) >= 8 && len(dst) >= 8 {
-		w := binary.LittleEndian.Uint64(src) & 0x3f3f3f3f3f3f3f3f
-		w = w&0x003f003f003f003f | w&0x3f003f003f003f00>>2 // twelve bits in each sixteen
-		w = w&0x00000fff00000fff | w&0x0fff00000fff0000>>4 // twenty-four in each thirty-two
-		binary.LittleEndian.PutUint64(dst, w&0xffffff|w>>32<<24)
+		binary.LittleEndian.PutUint64(dst, packEight(binary.LittleEndian.Uint64(src)&0x3f3f3f3f3f3f3f3f))
 		dst, src = dst[6:], src[8:]
 	}
 	for i := range dst {
@@ -26,6 +23,13 @@ func packSixes(dst, src []byte) {
 			dst[6*i/8+1] |= byte(w >> 8)
 		}
 	}
+}
+
+// packEight packs the codes of a word's bytes.
+func packEight(w uint64) uint64 {
+	w = w&0x003f003f003f003f | w&0x3f003f003f003f00>>2 // twelve bits in each sixteen
+	w = w&0x00000fff00000fff | w&0x0fff00000fff0000>>4 // twenty-four in each thirty-two
+	return w&0xffffff | w>>32<<24
 }
 
 // unpackSixes is the inverse; the sign of a signed code is repeated.
@@ -60,9 +64,10 @@ func repeatSigns(w, flip uint64) uint64 {
 
 // sixes packs codes as they come.
 type sixes struct {
-	dst   []byte
-	codes [betweenBytes + 4]byte
-	held  int // codes that do not fill bytes yet
+	dst    []byte
+	codes  [betweenBytes + 4]byte
+	held   int  // codes that do not fill bytes yet
+	floats bool // their signs are in the highest bit
 }
 
 // room is where the next codes are put.
@@ -72,13 +77,33 @@ func (s *sixes) room() []byte { return s.codes[s.held:] }
 func (s *sixes) add(n int) {
 	n += s.held
 	whole := n &^ 3
-	packSixes(s.dst[:whole/4*3], s.codes[:whole])
+	s.pack(s.dst[:whole/4*3], s.codes[:whole])
 	s.dst = s.dst[whole/4*3:]
 	s.held = copy(s.codes[:], s.codes[whole:n])
 }
 
 // end packs what is left.
-func (s *sixes) end() { packSixes(s.dst, s.codes[:s.held]) }
+func (s *sixes) end() { s.pack(s.dst, s.codes[:s.held]) }
+
+func (s *sixes) pack(dst, src []byte) {
+	if s.floats {
+		for len(src) >= 8 && len(dst) >= 8 {
+			binary.LittleEndian.PutUint64(dst, packEight(signDown(binary.LittleEndian.Uint64(src))))
+			dst, src = dst[6:], src[8:]
+		}
+		for i, c := range src {
+			src[i] = byte(signDown(uint64(c)))
+		}
+	}
+	packSixes(dst, src)
+}
+
+// signDown brings the sign of eight codes from the highest bit to its place; a NaN
+// becomes 0.
+func signDown(w uint64) uint64 {
+	nan := w >> 6 & 0x0101010101010101 // no number has that bit
+	return (w&0x1f1f1f1f1f1f1f1f | w>>2&0x2020202020202020) &^ (nan * 0xff)
+}
 
 // isSix reports whether the format is one of six bits, packed or not.
 func (f Format) isSix() bool { return formats[f].bits == 6 || formats[f].wider != 0 }

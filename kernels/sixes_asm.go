@@ -52,18 +52,14 @@ func widened(dst, scale []float32, wider float32) bool {
 	return ok
 }
 
-// signsDown makes codes of six bits of those of eight; a NaN becomes 0.
+// signsDown makes codes of six bits of those that the assembly writes.
 func signsDown(codes []byte) {
-	one := func(w uint64) uint64 {
-		nan := w >> 6 & 0x0101010101010101 // no number has that bit
-		return (w&0x1f1f1f1f1f1f1f1f | w>>2&0x2020202020202020) &^ (nan * 0xff)
-	}
 	for len(codes) >= 8 {
-		binary.LittleEndian.PutUint64(codes, one(binary.LittleEndian.Uint64(codes)))
+		binary.LittleEndian.PutUint64(codes, signDown(binary.LittleEndian.Uint64(codes)))
 		codes = codes[8:]
 	}
 	for i, c := range codes {
-		codes[i] = byte(one(uint64(c)))
+		codes[i] = byte(signDown(uint64(c)))
 	}
 }
 
@@ -81,7 +77,7 @@ func signsUp(dst, src []byte) {
 
 // quantizeFloatSixes is quantizeFloatAsm for codes of six bits, packed or not.
 func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
-	packer := sixes{dst: dst}
+	packer := sixes{dst: dst, floats: true}
 	f := p.Format
 	if f.isPacked() {
 		f = formats[f].bytes
@@ -101,6 +97,8 @@ func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *Float
 			sixesOf(impl, codes, src[at:][:n], Grid{1, groups, s.length}, &part, factor[:groups])
 			if f != p.Format {
 				packer.add(n)
+			} else {
+				signsDown(codes)
 			}
 		}
 	}
@@ -109,18 +107,21 @@ func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *Float
 	}
 }
 
-// sixesOf quantizes adjacent groups to codes of six bits with a byte each.
+// sixesOf quantizes adjacent groups to codes with a byte each, and their signs in the highest bit.
 func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, factor []float32) {
 	if p.Dialect == Reference {
 		quantizeFloatAsm(impl, codes, src, g, p)
 	} else { // those that multiply
 		m := p.method()
-		for i := range factor {
-			factor[i] = factorAt[T](p, &m, i)
+		if p.Factor != nil {
+			factor = p.Factor
+		} else {
+			for i := range factor {
+				factor[i] = factorAt[T](p, &m, i)
+			}
 		}
 		quantizeFloatGroups(impl, codes, src, g, p, 0, factor, true, streaming{})
 	}
-	signsDown(codes)
 }
 
 // dequantizeFloatSixes is the inverse.
