@@ -69,7 +69,9 @@ func (d DType) info() dtypeInfo {
 }
 
 // IsFloat tells the float formats from the integers.
-func (d DType) IsFloat() bool { return d >= Float8E4M3FN && d <= Float4E2M1FN || d >= Float6E2M3FN }
+func (d DType) IsFloat() bool {
+	return d >= Float8E4M3FN && d <= Float4E2M1FN || d == Float6E2M3FN || d == Float6E3M2FN
+}
 
 // Storage returns the type in which unpacked codes are kept (the reference's target_dtype): Int8, Uint8, Int16 or Uint16 for integers,
 // Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself, and so are the float6
