@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/lowbit-go/lowbit/gguf"
@@ -141,10 +140,4 @@ func (c *Checkpoint) Err() error {
 // refuse is an error that names file, tensor and reason.
 func refuse(file, tensor, format string, args ...any) error {
 	return &safetensors.Error{File: file, Tensor: tensor, Err: fmt.Errorf(format, args...)}
-}
-
-// exists tells whether there is a file.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -273,7 +273,7 @@ func (r *resolver) resolveCTModule(q *quantConfig, p string, ignored *ctGroup) {
 				b.fail(p+".weight_zero_point", "%s is said to be asymmetric by %s, want symmetric", format, q.path)
 				return
 			}
-			zeroType = zero.DType // zeros, which older files have
+			// It is of zeros, which older files have.
 		} else if _, ok = b.need(ZeroPoint, p+".weight_zero_point", zeroType); !ok || !b.wantShape(zero, want...) {
 			return
 		} else {

@@ -113,13 +113,11 @@ func (w *ctWriter[T]) Pieces(most int64) iter.Seq[Piece] {
 				continue
 			}
 			row := int64(d[1]) * int64(o.DType.Bits()/8)
-			per := max(1, (w.rows+d[0]-1)/max(1, d[0])) // rows of the weight to a row of the output
+			per := w.blockRows // rows of the weight to a row of the output
 			if i == 0 {
 				per = 1
 			} else if o.DType == safetensors.I32 {
 				per = 8
-			} else {
-				per = w.blockRows
 			}
 			from, to := first/per, (first+n+per-1)/per
 			runs = append(runs, Run{i, int64(from) * row, int64(to-from) * row})

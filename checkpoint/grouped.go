@@ -75,7 +75,6 @@ func (l *grouped) scaleRow(row int) (scaleRow, rows int) {
 // scales are a parameter per group.
 type scales struct {
 	Stored
-	rows   int     // of groups
 	factor factor  // what becomes of a scale
 	global float32 // for divided and multiplied
 	inf255 bool    // the byte 255 of a power of two is 2^128, which is infinite, not NaN

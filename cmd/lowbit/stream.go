@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/lowbit-go/lowbit/kernels"
-	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -38,7 +37,6 @@ type stream struct {
 // workbench is that of one worker.
 type workbench struct {
 	in, out memory
-	params  quant.Params
 }
 
 // newStream prepares to read and to write tensors of so many bytes.
@@ -91,11 +89,6 @@ func size(tensors []safetensors.Info) (n int64) {
 
 // pieceLen is the number of elements of a piece.
 func pieceLen[T kernels.Float]() int { return int(pieceSize / sizeOf[T]()) }
-
-// fits tells whether a worker may have a part of a tensor in memory.
-func fits[T kernels.Float](s *stream, part quant.Part) bool {
-	return int64(part.Len)*sizeOf[T]() <= max(pieceSize, min(wholeSize, room/int64(cap(s.busy))))
-}
 
 // do begins a task at a workbench.
 func (s *stream) do(task func(b *workbench) error) error {

@@ -92,9 +92,6 @@ func (t *table) flush() error {
 	return t.w.Flush()
 }
 
-// lines tells whether there is more than the head.
-func (t *table) lines() bool { return t.flowing || len(t.held) > 1 }
-
 // cut cuts a text that has more than so many characters in its middle.
 func cut(s string, most int) string {
 	if len(s) <= most || utf8.RuneCountInString(s) <= most {
