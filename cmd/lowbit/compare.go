@@ -42,7 +42,7 @@ func (c *compareCommand) Run(t *tool) error {
 	for _, name := range a.names {
 		x, _ := a.find(name)
 		if _, ok := b.find(name); ok {
-			total += int64(elements(x.shape))
+			total += int64(x.shape.Elements())
 		}
 	}
 	bar := newProgress(t.stderr, "compare", total, false)
@@ -98,9 +98,23 @@ type comparison struct {
 // operand is a side of a comparison.
 type operand struct {
 	DType string `json:"dtype"`
-	Shape []int  `json:"shape"`
+	Shape []int  `json:"shape"` // null if its rank is absurd
 	NaN   int    `json:"nan"`
 	Inf   int    `json:"inf"`
+	shape safetensors.Shape
+}
+
+func newOperand(c *comparand) *operand {
+	return &operand{DType: c.dtype, Shape: dimsOf(c.shape), shape: c.shape}
+}
+
+// dimsOf are the lengths of the axes, nil if there are absurdly many.
+func dimsOf(s safetensors.Shape) []int {
+	const most = 1024
+	if s.Rank() > most {
+		return nil
+	}
+	return s.Dims()
 }
 
 // comparisons take what compare says.
@@ -164,7 +178,7 @@ func (c *comparison) cells() []string {
 	if one == nil {
 		one = c.B
 	}
-	dtype, shape := one.DType, shapeText(one.Shape)
+	dtype, shape := one.DType, one.shape.String()
 	bits, worst, sqnr, cosine, odd := "equal", "", "", "", ""
 	switch {
 	case c.A == nil:
@@ -175,14 +189,14 @@ func (c *comparison) cells() []string {
 		if c.A.DType != c.B.DType {
 			dtype += ", " + c.B.DType
 		}
-		if !slices.Equal(c.A.Shape, c.B.Shape) {
-			shape += ", " + shapeText(c.B.Shape)
+		if c.A.shape != c.B.shape {
+			shape += ", " + c.B.shape.String()
 		}
 		if !c.Equal {
 			bits = "differ"
 		}
 		if c.Differ != nil && *c.Differ > 0 {
-			bits = fmt.Sprintf("%d of %d differ", *c.Differ, elements(c.A.Shape))
+			bits = fmt.Sprintf("%d of %d differ", *c.Differ, c.A.shape.Elements())
 		}
 		var parts []string
 		for _, side := range []struct {
@@ -212,14 +226,6 @@ func (c *comparison) cells() []string {
 	return []string{printable(c.Name), dtype, shape, bits, worst, sqnr, cosine, odd}
 }
 
-func elements(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
-}
-
 func tensorCount(n int) string {
 	if n == 1 {
 		return "1 tensor"
@@ -241,12 +247,12 @@ func (j *compareJob) compare(name string) (*comparison, error) {
 	y, inB := j.b.find(name)
 	c := &comparison{Name: name}
 	if inA {
-		c.A = &operand{DType: x.dtype, Shape: x.shape}
+		c.A = newOperand(x)
 	}
 	if inB {
-		c.B = &operand{DType: y.dtype, Shape: y.shape}
+		c.B = newOperand(y)
 	}
-	if !inA || !inB || !slices.Equal(x.shape, y.shape) {
+	if !inA || !inB || x.shape != y.shape {
 		return c, nil
 	}
 	d, err := j.measure(x, y)
@@ -338,12 +344,9 @@ const comparePiece = 1 << 17
 
 // measure compares two tensors of the same shape. The pieces are summed up in their order, whichever worker had them.
 func (j *compareJob) measure(x, y *comparand) (sum difference, err error) {
-	n, piece := int64(elements(x.shape)), int64(comparePiece)
+	n, piece := int64(x.shape.Elements()), int64(comparePiece)
 	if x.plain == 0 || y.plain == 0 { // which are read by rows
-		row := int64(1)
-		if len(x.shape) > 0 {
-			row = max(1, int64(x.shape[len(x.shape)-1]))
-		}
+		row := int64(rowOf(x.shape))
 		piece = max(1, comparePiece/row) * row
 	}
 	pieces := make([]difference, (n+piece-1)/piece)
@@ -361,6 +364,15 @@ func (j *compareJob) measure(x, y *comparand) (sum difference, err error) {
 	return sum, err
 }
 
+// rowOf is the length of a row.
+func rowOf(shape safetensors.Shape) int {
+	row := 1
+	for _, d := range shape.All() {
+		row = max(1, d)
+	}
+	return row
+}
+
 // compareBench is the workbench of one worker.
 type compareBench struct {
 	bytes  [2][]byte
@@ -374,7 +386,7 @@ func (c *compareBench) compare(x, y *comparand, off, n int64) (d difference, err
 	for i, side := range []*comparand{x, y} {
 		if side.plain == 0 {
 			c.floats[i] = slices.Grow(c.floats[i][:0], int(n))[:n]
-			if err := side.rows(c.floats[i], int(off)/max(1, side.shape[len(side.shape)-1])); err != nil {
+			if err := side.rows(c.floats[i], int(off)/rowOf(side.shape)); err != nil {
 				return d, err
 			}
 			continue

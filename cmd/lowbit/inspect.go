@@ -173,7 +173,7 @@ func specText(s quant.Spec) string {
 type inspection struct {
 	Name      string         `json:"name"`
 	DType     string         `json:"dtype"`
-	Shape     []int          `json:"shape"`
+	Shape     []int          `json:"shape"` // null if its rank is absurd
 	Elements  int            `json:"elements"`
 	Bytes     int64          `json:"bytes"`
 	Quantized *schemeDetails `json:"quantized,omitempty"`
@@ -207,11 +207,16 @@ func inspectJSON(t *tool, in *checkpoint.Checkpoint) error {
 	}
 	return writeInspection(t, head, func(yield func(inspection) bool) {
 		for _, tensor := range in.Tensors() {
-			i := inspection{Name: tensor.Name(), DType: tensor.DType().String(), Shape: tensor.Shape(), Elements: tensor.Elements()}
+			i := inspection{Name: tensor.Name(), DType: tensor.DType().String(), Elements: tensor.Parts()[0].Elements()}
+			if tensor.Quantized() {
+				i.Shape, i.Elements = tensor.Shape(), tensor.Elements()
+			} else {
+				i.Shape = dimsOf(tensor.Parts()[0].Shape)
+			}
 			var parts []partEntry
 			for _, p := range tensor.Parts() {
 				i.Bytes += p.Size
-				parts = append(parts, partEntry{p.Name, string(p.Role), p.DType.String(), p.Shape.Dims()})
+				parts = append(parts, partEntry{p.Name, string(p.Role), p.DType.String(), dimsOf(p.Shape)})
 			}
 			if tensor.Quantized() {
 				s := tensor.Scheme()

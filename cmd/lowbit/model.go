@@ -18,7 +18,7 @@ type model struct {
 // comparand is a tensor that is compared.
 type comparand struct {
 	dtype string
-	shape []int
+	shape safetensors.Shape
 	plain safetensors.DType // of raw; 0 if the tensor is quantized, and rows give its values
 	raw   func(buf []byte, off int64) error
 	rows  func(dst []float32, first int) error
@@ -51,8 +51,9 @@ func openModel(path string) (*model, error) {
 		if !ok {
 			return nil, false
 		}
-		c := &comparand{dtype: dtypeText(t), shape: t.Shape()}
+		c := &comparand{dtype: dtypeText(t), shape: t.Parts()[0].Shape}
 		if t.Quantized() {
+			c.shape = safetensors.ShapeOf(t.Shape()...)
 			c.rows = func(dst []float32, first int) error { return checkpoint.ReadRows(t, dst, first) }
 			return c, true
 		}
@@ -82,7 +83,7 @@ func openGGUFModel(path string) (*model, error) {
 		if !ok {
 			return nil, false
 		}
-		c := &comparand{dtype: info.Type.String(), shape: append([]int{}, info.Shape...)}
+		c := &comparand{dtype: info.Type.String(), shape: safetensors.ShapeOf(info.Shape...)}
 		if plain, ok := ggufTypes[info.Type]; ok {
 			c.plain = plain
 			c.raw = func(buf []byte, off int64) error { return f.ReadTensor(name, buf, off) }

@@ -173,7 +173,7 @@ func dryRun(t *tool, plan *checkpoint.Plan) error {
 				becomes += " " + o.DType.String()
 			}
 		}
-		list.add(printable(c.Tensor.Name()), c.Tensor.DType().String(), shapeText(c.Tensor.Shape()), becomes, fmt.Sprint(c.Before), fmt.Sprint(c.After))
+		list.add(printable(c.Tensor.Name()), c.Tensor.DType().String(), c.Tensor.Parts()[0].Shape.String(), becomes, fmt.Sprint(c.Before), fmt.Sprint(c.After))
 	}
 	if err := list.flush(); err != nil {
 		return err
